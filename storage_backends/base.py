@@ -2,10 +2,12 @@
 
 All methods block and may be called from any thread at once; the caller decides how many threads there are.
 Keys are `/`-separated, of the characters ``A-Z a-z 0-9 . _ - ! ,`` in components of 1 to 255 bytes, none of
-them `.` or `..`; no key is a folder of another. A key outside of this shape is a ValueError.
+them `.` or `..`, the first neither `tmp` nor `lock`; a key or prefix outside of this shape is a ValueError. No key is
+a folder of another, and no folder holds both records and bytes: the caller sees to that.
 
 **Records.** A value begins with one line of JSON whose first member is the nonce of this very write,
-``{"n":"<32 hex digits>"``; bytes may follow the line (a manifest's). `seal` makes one. The version of a record is
+``{"n":"<32 hex digits>"``; bytes may follow the line (a manifest's). `seal` makes one; `put` of anything else is a
+ValueError, finding anything else a CorruptRecord. The version of a record is
 an opaque string that changes with every write; where the nonce serves (memory, disk) it is the nonce.
 Every single operation is linearizable over all processes that share the store:
 
@@ -15,7 +17,8 @@ Every single operation is linearizable over all processes that share the store:
 - `delete` likewise; False means lost, or absent already.
 - `put` and `delete` are *visible* at once but *durable* only when asked with ``sync=True`` or by a later `sync` of
   that key: a power cut may bring back any older value of a key since its last sync, each key on its own.
-- `sync` makes what is visible under these keys durable (a value, or its absence), whoever wrote it.
+- `sync` makes what is visible under these keys durable (a value, or its absence), whoever wrote it. A key that
+  ends with `/` stands for every key below it, those that are gone included.
 - `list` gives keys under a prefix in byte order, from the first one above `after`. It is not a snapshot; a key
   that exists from before the call until after it is in it, and one that never did is not.
 
@@ -80,11 +83,15 @@ def seal(fields: dict[str, Any], tail: bytes = b"", *, nonce: str | None = None)
     return head.encode("ascii") + (b"\n" + tail if tail else b""), nonce
 
 
+_BRACE: Final = ord("}")
+
+
 def nonce_of(value: bytes, key: str) -> str:
-    """The nonce in front of a sealed value. Raises CorruptRecord where there is none."""
+    """The nonce in front of a sealed value. Raises CorruptRecord where there is none, or the line is cut short."""
     if value[:6] == b'{"n":"' and value[38:39] == b'"':
         nonce = value[6:38]
-        if nonce.isalnum():
+        end = value.find(b"\n")
+        if not nonce.translate(None, b"0123456789abcdef") and value[end - 1 if end > 0 else -1] == _BRACE:
             return nonce.decode("ascii")
     raise CorruptRecord(f"{key}: not a record: it begins with {value[:40]!r}; `wherry fsck` tells what is hurt")
 
@@ -141,7 +148,10 @@ class Bytes(Protocol):
     def write(self, key: str, offset: int, state: State = None) -> Writer: ...
 
     def finish(self, key: str, size: int, state: State = None) -> None:
-        """All `size` bytes are there and durable from now on. Idempotent. BytesShort, BytesGone."""
+        """`size` bytes are there, no more, and durable from now on: what lies behind is cut. Idempotent.
+
+        BytesShort, BytesGone; BytesBusy where something is to be cut while a writer is at it.
+        """
         ...
 
     def size(self, key: str) -> int | None:
@@ -177,7 +187,7 @@ class Store(Protocol):
         ...
 
     def check(self) -> None:
-        """Raises StoreFailed where the store cannot take a write now, or an fsync has ever failed."""
+        """StoreFailed where the store cannot take a write now, or an fsync has ever failed; StoreFull without room."""
         ...
 
     def free(self) -> int | None:
