@@ -7,8 +7,8 @@ a folder of another, and no folder holds both records and bytes: the caller sees
 
 **Records.** A value begins with one line of JSON whose first member is the nonce of this very write,
 ``{"n":"<32 hex digits>"``; bytes may follow the line (a manifest's). `seal` makes one; `put` of anything else is a
-ValueError, finding anything else a CorruptRecord. The version of a record is
-an opaque string that changes with every write; where the nonce serves (memory, disk) it is the nonce.
+ValueError, finding anything else a CorruptRecord. The version of a record is an opaque string that changes with
+every write; where the nonce serves (memory, disk) it is the nonce.
 Every single operation is linearizable over all processes that share the store:
 
 - `get` sees the newest completed write.

@@ -62,7 +62,7 @@ class _Shared:
 
     def sync(self, key: str, settle: Callable[[], None]) -> None:
         """Makes a key durable through `settle`, unless it fails to order or has failed before."""
-        if key in self.poisoned:
+        if any(_overlap(key, other) for other in self.poisoned):
             raise StoreFailed(f"sync {key}: an earlier sync of it failed and is never repeated; restart the server")
         try:
             self.faults.before("sync", key)
@@ -72,6 +72,11 @@ class _Shared:
             self.failed = error
             self.poisoned.add(key)
             raise
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Whether two keys are the same, or one is below the other, which ends with `/`."""
+    return key == other or (other[-1] == "/" and key.startswith(other)) or (key[-1] == "/" and other.startswith(key))
 
 
 class MemoryRecords:
@@ -128,7 +133,7 @@ class MemoryRecords:
     def sync(self, keys: Iterable[str]) -> None:
         keys = list(keys)
         for key in keys:
-            check_key(key)
+            check_key(key.removesuffix("/"))
         with self._shared.lock:
             for key in keys:
                 self._sync(key)
@@ -189,7 +194,11 @@ class MemoryRecords:
             self._settle(key)
 
     def _sync(self, key: str) -> None:
-        self._shared.sync(key, lambda: self._settle(key))
+        self._shared.sync(key, lambda: self._settle_below(key) if key[-1] == "/" else self._settle(key))
+
+    def _settle_below(self, folder: str) -> None:
+        for key in [key for key in self._records if key.startswith(folder)]:
+            self._settle(key)
 
     def _settle(self, key: str) -> None:
         record = self._records.get(key)
