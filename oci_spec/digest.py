@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 ALGORITHMS: tuple[str, ...] = ("sha256", "sha512")
 
 _HASHERS: dict[str, Callable[[], Hasher]] = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
-_match = re.compile(r"(sha256):([0-9a-f]{64})|(sha512):([0-9a-f]{128})").fullmatch
-_set = object.__setattr__
+_match = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}").fullmatch
+_PREFIX = len("sha256:")
+_SHA256_LENGTH = _PREFIX + 64
 
 
 def new_hasher(algorithm: str) -> Hasher:
@@ -55,12 +56,11 @@ class Digest:
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Read `sha256:` or `sha512:` and lower-case hex of the exact length; else InvalidDigest."""
-        match = _match(text)
-        if match is None:
+        if _match(text) is None:
             raise InvalidDigest(
                 f"invalid digest {shown(text)}: expected sha256: and 64, or sha512: and 128, lower-case hex digits"
             )
-        return cls._trusted(*match.group(1, 2) if match[1] else match.group(3, 4))
+        return cls._trusted("sha256" if len(text) == _SHA256_LENGTH else "sha512", text[_PREFIX:])
 
     @classmethod
     def of(cls, data: bytes | bytearray | memoryview, algorithm: str = "sha256") -> Digest:
@@ -72,8 +72,8 @@ class Digest:
     @classmethod
     def _trusted(cls, algorithm: str, hex: str) -> Digest:
         self = object.__new__(cls)
-        _set(self, "algorithm", algorithm)
-        _set(self, "hex", hex)
+        _set_algorithm(self, algorithm)
+        _set_hex(self, hex)
         return self
 
     def hasher(self) -> Hasher:
@@ -113,3 +113,8 @@ class Digest:
 
     def __reduce__(self) -> tuple[Callable[[str], Digest], tuple[str]]:
         return Digest.parse, (str(self),)
+
+
+# The slots' own setters: past __setattr__, and faster than object.__setattr__, which looks them up by name.
+_set_algorithm = Digest.__dict__["algorithm"].__set__
+_set_hex = Digest.__dict__["hex"].__set__

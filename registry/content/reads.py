@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import Any
 
 from oci_spec import media_type
@@ -29,6 +30,7 @@ class Records:
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._bytes = 0
+        self._lock = Lock()
         self._kept: OrderedDict[str, tuple[tuple[int, ...], Record]] = OrderedDict()
 
     def get(self, key: Key) -> Record | None:
@@ -51,14 +53,15 @@ class Records:
         return None if stored is None else Record.read(stored, path)
 
     def _keep(self, path: str, stamp: tuple[int, ...], record: Record) -> None:
-        old = self._kept.pop(path, None)
-        if old is not None:
-            self._bytes -= len(old[1].tail)
-        self._kept[path] = (stamp, record)
-        self._bytes += len(record.tail)
-        while self._kept and (len(self._kept) > self._limit or self._bytes > self._limit_bytes):
-            _, (_, oldest) = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.tail)
+        with self._lock:
+            old = self._kept.pop(path, None)
+            if old is not None:
+                self._bytes -= len(old[1].tail)
+            self._kept[path] = (stamp, record)
+            self._bytes += len(record.tail)
+            while self._kept and (len(self._kept) > self._limit or self._bytes > self._limit_bytes):
+                _, (_, oldest) = self._kept.popitem(last=False)
+                self._bytes -= len(oldest.tail)
 
 
 class Reads:
