@@ -16,22 +16,22 @@ from registry.content.records import Author, Record, new_link, new_trash
 from registry.content.steps import ANY, Get, Page, Put, Steps
 
 
-def mount(source: str, repository: str, digest: Digest, author: Author) -> Steps[bool]:
-    """Links a blob that `source` holds into `repository`; False where it does not hold it (any more).
+def mount(source: str, repository: str, digest: Digest, author: Author) -> Steps[Record | None]:
+    """Links a blob that `source` holds into `repository`: the link. None where it does not hold it (any more).
 
     The caller has checked that it may be pulled from there.
     """
     if not (yield from _held(source, digest)):
-        return False
+        return None
     life = yield from catalog.enter(repository, author.at)
     link = LinkKey(repository, digest)
-    if (yield from ensure(link, life, {link: new_link(life)})) is None:
-        return False
-    try:
-        yield from catalog.settle(repository, life)
-    except NameUnknown:
-        return False
-    return True
+    accepted = yield from ensure(link, life, {link: new_link(life)})
+    if accepted is not None:
+        try:
+            yield from catalog.settle(repository, life)
+        except NameUnknown:
+            return None
+    return accepted
 
 
 def _held(repository: str, digest: Digest) -> Steps[bool]:

@@ -27,7 +27,7 @@ def put(
     *,
     check: Check | None = None,
     sparse: bool = False,
-) -> Steps[None]:
+) -> Steps[Record]:
     """Accepts a manifest under its digest, whose bytes the caller has checked, and moves the tags `names` to it.
 
     `check` is asked of every tag before the first moves, and again of the state that is swapped. `sparse`: its parts
@@ -63,7 +63,7 @@ def put(
                 break
         else:
             yield from catalog.settle(repository, life)
-            return
+            return firm
         if (yield from ended(repository, life)):
             raise NameUnknown(repository)
 

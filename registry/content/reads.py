@@ -89,11 +89,16 @@ class Reads:
     def tagged(self, repository: str, tag: str) -> tuple[Digest, Record]:
         """What a tag shows: the manifest's digest and record. Raises NameUnknown, ManifestUnknown."""
         life = self.life(repository)
-        record = self.records.get(TagKey(repository, tag))
-        shown = self._shown(repository, life, record)
-        if shown is None:
-            raise ManifestUnknown(repository, f"tagged {tag!r}")
-        return shown
+        key = TagKey(repository, tag)
+        record = self.records.get(key)
+        while True:
+            shown = self._shown(repository, life, record)
+            if shown is not None:
+                return shown
+            again = self.records.get(key)  # moved between the two reads, and the old manifest gone: not unknown
+            if again is None or record is None or again.version == record.version:
+                raise ManifestUnknown(repository, f"tagged {tag!r}")
+            record = again
 
     def _shown(self, repository: str, life: str, tag: Record | None) -> tuple[Digest, Record] | None:
         if tag is None or tag.life != life:

@@ -47,8 +47,8 @@ def advance(uuid: str, session: Record, offset: int, state: State) -> Steps[Reco
     return moved
 
 
-def complete(uuid: str, session: Record, digest: Digest, size: int, state: State) -> Steps[None]:
-    """Closes the session over its `size` bytes, whose digest the caller has checked, and stores the blob.
+def complete(uuid: str, session: Record, digest: Digest, size: int, state: State) -> Steps[Record]:
+    """Closes the session over its `size` bytes, whose digest the caller has checked, and stores the blob: its link.
 
     Raises UploadUnknown where the session, or its repository's life, is over.
     """
@@ -73,6 +73,7 @@ def complete(uuid: str, session: Record, digest: Digest, size: int, state: State
             yield BytesDelete(DataKey(uuid), state)
     if accepted is None:
         raise UploadUnknown(uuid)
+    return accepted
 
 
 def cancel(uuid: str, session: Record) -> Steps[None]:
