@@ -2,8 +2,8 @@
 
 All methods block and may be called from any thread at once; the caller decides how many threads there are.
 Keys are `/`-separated, of the characters ``A-Z a-z 0-9 . _ - ! ,`` in components of 1 to 255 bytes, none of
-them `.` or `..`, the first neither `tmp` nor `lock`; a key or prefix outside of this shape is a ValueError. No key is
-a folder of another, and no folder holds both records and bytes: the caller sees to that.
+them `.` or `..`, the first neither `tmp` nor `lock`, 1,024 bytes in all; a key or prefix outside of this shape is a
+ValueError. No key is a folder of another, and no folder holds both records and bytes: the caller sees to that.
 
 **Records.** A value begins with one line of JSON whose first member is the nonce of this very write,
 ``{"n":"<32 hex digits>"``; bytes may follow the line (a manifest's). `seal` makes one; `put` of anything else is a
@@ -94,6 +94,14 @@ def nonce_of(value: bytes, key: str) -> str:
         if not nonce.translate(None, b"0123456789abcdef") and value[end - 1 if end > 0 else -1] == _BRACE:
             return nonce.decode("ascii")
     raise CorruptRecord(f"{key}: not a record: it begins with {value[:40]!r}; `wherry fsck` tells what is hurt")
+
+
+def nonce_to_put(value: bytes, key: str) -> str:
+    """The nonce in front of a value that is to be stored: its version. ValueError where no `seal` made it."""
+    try:
+        return nonce_of(value, key)
+    except CorruptRecord:
+        raise ValueError(f"{key}: not a value to put: {value[:40]!r}; `seal` makes one") from None
 
 
 def unseal(stored_value: bytes, key: str) -> tuple[dict[str, Any], bytes]:

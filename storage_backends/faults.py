@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-import errno as errnos
-import os
-from typing import Final, Literal
+from typing import Literal
 
-from storage_backends.errors import StoreError, StoreFailed, StoreFull
-
-FULL: Final = frozenset({errnos.ENOSPC, errnos.EDQUOT, errnos.EFBIG})
-"""Error numbers that say that no room is left."""
-
-
-def failure(number: int, doing: str) -> StoreError:
-    """The error for an errno: StoreFull where no room is left, else StoreFailed. `doing` is `operation key`."""
-    text = f"{doing}: {os.strerror(number)} [{errnos.errorcode.get(number, number)}]"
-    if number in FULL:
-        return StoreFull(f"{text}; make room, then try again")
-    return StoreFailed(f"{text}; look at the disk and at the kernel's log")
+from storage_backends.os_errors import failure
 
 
 class Faults:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OWN: Final = ("tmp", "lock")
+TMP: Final = "tmp"
+LOCK: Final = "lock"
+OWN: Final = (TMP, LOCK)
 """First components that a store on disk keeps for itself; no key begins with one."""
+
+LONGEST: Final = 1024
+"""Bytes in the longest key: what S3 takes."""
 
 _COMPONENT: Final = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._!,-]{1,255}"
 _KEY: Final = re.compile(rf"(?!(?:tmp|lock)(?:/|\Z)){_COMPONENT}(?:/{_COMPONENT})*")
@@ -15,16 +20,16 @@ _is_key = _KEY.fullmatch
 
 def check_key(key: str) -> None:
     """ValueError for what is no key (the shape is in `base`)."""
-    if _is_key(key) is None:
+    if _is_key(key) is None or len(key) > LONGEST:
         raise ValueError(
             f"not a key of a store: {key[:300]!r}; keys are components of 1 to 255 of A-Z a-z 0-9 . _ - ! , "
-            "joined by `/`, none of them `.` or `..`, the first none of " + " ".join(OWN)
+            f"joined by `/`, {LONGEST} bytes in all, none of them `.` or `..`, the first none of {' '.join(OWN)}"
         )
 
 
 def check_prefix(prefix: str) -> None:
     """ValueError for what is no prefix of a listing: empty, or a key and a `/`."""
-    if prefix and (prefix[-1] != "/" or _is_key(prefix, 0, len(prefix) - 1) is None):
+    if prefix and (prefix[-1] != "/" or _is_key(prefix, 0, len(prefix) - 1) is None or len(prefix) > LONGEST):
         raise ValueError(f"not a prefix of keys: {prefix[:300]!r}; it is empty, or a key with a `/` behind it")
 
 

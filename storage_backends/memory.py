@@ -13,9 +13,21 @@ from random import Random
 from threading import Lock
 from typing import Final, Literal, Self
 
-from storage_backends.base import ABSENT, ANY, Bytes, Expected, Listed, Records, State, Stored, Writer, nonce_of
+from storage_backends.base import (
+    ABSENT,
+    ANY,
+    Bytes,
+    Expected,
+    Listed,
+    Records,
+    State,
+    Stored,
+    Writer,
+    nonce_of,
+    nonce_to_put,
+)
 from storage_backends.chunks import Chunks
-from storage_backends.errors import BytesBusy, BytesGone, BytesShort, CorruptRecord, StoreError, StoreFailed
+from storage_backends.errors import BytesBusy, BytesGone, BytesShort, StoreError, StoreFailed
 from storage_backends.faults import Faults
 from storage_backends.keys import check_key, check_prefix
 
@@ -103,7 +115,7 @@ class MemoryRecords:
 
     def put(self, key: str, value: bytes, expected: Expected, *, sync: bool = False) -> str | None:
         check_key(key)
-        version = _nonce_to_put(value, key)
+        version = nonce_to_put(value, key)
         with self._shared.lock:
             self._shared.faults.before("put", key)
             record = self._records.get(key)
@@ -206,15 +218,6 @@ class MemoryRecords:
             record.older.clear()
             if record.value is None:
                 del self._records[key]
-
-
-def _nonce_to_put(value: bytes, key: str) -> str:
-    try:
-        return nonce_of(value, key)
-    except CorruptRecord:
-        raise ValueError(
-            f"{key}: a value to put begins with its nonce (`seal` makes one), not {value[:40]!r}"
-        ) from None
 
 
 def _as_expected(found: Stored | None, expected: Expected) -> bool:

@@ -1,0 +1,229 @@
+"""Bytes as files that grow in place under their final key, one flocked writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from typing import Final, Self
+
+from storage_backends.base import Listed, State, Writer
+from storage_backends.errors import BytesBusy, BytesGone, BytesShort
+from storage_backends.folder_names import FolderNames
+from storage_backends.folders import Folders
+from storage_backends.health import Health
+from storage_backends.keys import check_key, check_prefix, folder_of
+from storage_backends.listing import list_tree
+from storage_backends.room import Room
+from storage_backends.syscalls import CREATE, READ, Syscalls
+
+WRITEBACK: Final = 8 << 20
+"""Bytes after which the kernel is asked to begin writing them out."""
+
+_WRITE: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class DiskBytes:
+    """Bytes under a root folder (see `base` for the contract)."""
+
+    __slots__ = ("_folders", "_health", "_names", "_room", "_root", "_syscalls")
+
+    def __init__(
+        self, root: str, *, syscalls: Syscalls, health: Health, folders: Folders, names: FolderNames, room: Room
+    ) -> None:
+        self._root: Final = root
+        self._syscalls: Final = syscalls
+        self._health: Final = health
+        self._folders: Final = folders
+        self._names: Final = names
+        self._room: Final = room
+
+    def write(self, key: str, offset: int, state: State = None) -> Writer:
+        check_key(key)
+        try:
+            self._room.check(f"write {key}")
+            fd = self._locked(key, offset)
+            try:
+                size = os.fstat(fd).st_size
+                if size < offset:
+                    raise BytesShort(f"{key}: {size} bytes, to be written at {offset}")
+                if size > offset:
+                    self._syscalls.ftruncate(fd, offset)
+            except BaseException:
+                os.close(fd)
+                raise
+        except OSError as error:
+            raise self._health.failure(error, f"write {key}") from error
+        return _DiskWriter(fd, key, offset, self._syscalls, self._health, self._room)
+
+    def finish(self, key: str, size: int, state: State = None) -> None:
+        check_key(key)
+        path = f"{self._root}/{key}"
+        try:
+            self._health.may_sync(path)
+            fd = self._syscalls.open(path, _WRITE)
+            try:
+                found = os.fstat(fd).st_size
+                if found < size:
+                    raise BytesShort(f"{key}: {found} bytes, {size} were to be there")
+                if found > size:
+                    self._lock(fd, key)
+                    self._syscalls.ftruncate(fd, size)
+                self._fsync(fd, path)
+                if not os.fstat(fd).st_nlink:
+                    raise FileNotFoundError
+            finally:
+                os.close(fd)
+            self._folders.sync((folder_of(key),))
+        except (FileNotFoundError, NotADirectoryError):
+            raise BytesGone(f"{key}: no bytes are there") from None
+        except OSError as error:
+            raise self._health.failure(error, f"finish {key}") from error
+
+    def size(self, key: str) -> int | None:
+        check_key(key)
+        try:
+            return os.lstat(f"{self._root}/{key}").st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._health.unread(error, f"size {key}") from error
+
+    def read(self, key: str, start: int, count: int) -> bytes:
+        fd = self.open_local(key)
+        try:
+            count = min(count, os.fstat(fd).st_size - start)
+            if count <= 0:
+                return b""
+            found = os.pread(fd, count, start)
+            while len(found) < count:
+                more = os.pread(fd, count - len(found), start + len(found))
+                if not more:
+                    break
+                found += more
+            return found
+        except OSError as error:
+            raise self._health.unread(error, f"read {key}") from error
+        finally:
+            os.close(fd)
+
+    def sync(self, key: str) -> None:
+        check_key(key)
+        path = f"{self._root}/{key}"
+        try:
+            self._health.may_sync(path)
+            try:
+                fd = self._syscalls.open(path, READ)
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # its absence is in its folder
+            else:
+                try:
+                    self._fsync(fd, path)
+                finally:
+                    os.close(fd)
+            self._folders.sync((folder_of(key),))
+        except OSError as error:
+            raise self._health.failure(error, f"sync {key}") from error
+
+    def delete(self, key: str, state: State = None) -> None:
+        check_key(key)
+        try:
+            self._syscalls.unlink(f"{self._root}/{key}")
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise self._health.failure(error, f"delete {key}") from error
+
+    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Sequence[Listed]:
+        check_prefix(prefix)
+        try:
+            return list_tree(self._root, prefix, after, limit, self._names)
+        except OSError as error:
+            raise self._health.unread(error, f"list {prefix}") from error
+
+    def open_local(self, key: str) -> int:
+        """A descriptor for reading the bytes; the caller closes it. BytesGone."""
+        check_key(key)
+        try:
+            return os.open(f"{self._root}/{key}", READ)
+        except (FileNotFoundError, NotADirectoryError):
+            raise BytesGone(f"{key}: no bytes are there") from None
+        except OSError as error:
+            raise self._health.unread(error, f"open {key}") from error
+
+    def _locked(self, key: str, offset: int) -> int:
+        """A descriptor for writing with the file's lock held. Raises OSError, BytesBusy, BytesShort."""
+        path = f"{self._root}/{key}"
+        while True:
+            if offset:
+                try:
+                    fd = self._syscalls.open(path, _WRITE)
+                except (FileNotFoundError, NotADirectoryError):
+                    raise BytesShort(f"{key}: no bytes are there, to be written at {offset}") from None
+            else:
+                fd = self._folders.create(key, CREATE)
+            try:
+                self._lock(fd, key)
+                if os.fstat(fd).st_nlink:
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # deleted before it was locked
+
+    def _lock(self, fd: int, key: str) -> None:
+        try:
+            self._syscalls.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BytesBusy(f"{key}: another writer has these bytes") from None
+
+    def _fsync(self, fd: int, path: str) -> None:
+        try:
+            self._syscalls.fsync(fd)
+        except OSError:
+            self._health.lose(path)
+            raise
+
+
+class _DiskWriter:
+    """A writer at a flocked file."""
+
+    __slots__ = ("_at", "_checked", "_fd", "_health", "_key", "_room", "_started", "_syscalls")
+
+    def __init__(self, fd: int, key: str, offset: int, syscalls: Syscalls, health: Health, room: Room) -> None:
+        self._fd = fd
+        self._key: Final = key
+        self._at = self._started = self._checked = offset
+        self._syscalls: Final = syscalls
+        self._health: Final = health
+        self._room: Final = room
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        view = memoryview(data).cast("B")
+        try:
+            if self._at + len(view) - self._checked >= self._room.STEP:
+                self._room.check(f"write {self._key}")
+                self._checked = self._at
+            while view:
+                written = self._syscalls.pwrite(self._fd, view, self._at)
+                self._at += written
+                view = view[written:]
+            if self._at - self._started >= WRITEBACK:
+                self._syscalls.start_writeback(self._fd, self._started, self._at - self._started)
+                self._started = self._at
+        except OSError as error:
+            raise self._health.failure(error, f"write {self._key}") from error
+
+    def close(self) -> State:
+        if self._fd >= 0:
+            # A child that was forked meanwhile has the descriptor too: closing alone would leave the lock with it.
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            os.close(self._fd)
+            self._fd = -1
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

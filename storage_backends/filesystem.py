@@ -1,0 +1,154 @@
+"""A store in one folder of a local disk, shared by all processes of one machine.
+
+::
+
+    ROOT/tmp/ID/      temporary files of one process each
+    ROOT/lock/XX      the stripes that writers hold
+    ROOT/lock/removed see `removals`
+    ROOT/KEY          a record or bytes, the key being the path
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Callable
+from typing import Final, Literal
+
+from storage_backends.base import Bytes, Records
+from storage_backends.disk_bytes import DiskBytes
+from storage_backends.disk_records import DiskRecords
+from storage_backends.errors import UnsuitableStore
+from storage_backends.folder_names import SETTLED, FolderNames
+from storage_backends.folders import Folders
+from storage_backends.health import Health
+from storage_backends.keys import LOCK, OWN, TMP, check_key
+from storage_backends.place import check_case, check_file_system, file_system_of, make_root
+from storage_backends.room import Room
+from storage_backends.scratch import Scratch
+from storage_backends.stripes import Stripes
+from storage_backends.syscalls import Syscalls
+
+TOPS: Final = ("catalog", "data", "blobs", "links", "repos", "uploads", "trash", "gc")
+"""Folders that are made at the start and stay: one that is gone tells that the disk is not there."""
+
+
+class FilesystemStore:
+    """Records and bytes in a folder (see `base` for the contracts).
+
+    `floor` bytes of free space are kept: below it nothing may begin or go on to write bytes, while records still
+    may, since deleting and collecting need them. `file_system` tells a path's statfs magic number.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        floor: int = 0,
+        syscalls: Syscalls | None = None,
+        file_system: Callable[[str], int] = file_system_of,
+    ) -> None:
+        self.name = path
+        self.shared: Literal[True, False] = True
+        self._root: Final = os.path.realpath(path)
+        self._file_system: Final = file_system
+        self._syscalls: Final = syscalls or Syscalls()
+        self._health: Final = Health()
+        self._room: Final = Room(self._root, floor)
+        self._folders: Final = Folders(self._root, self._syscalls, self._health)
+        self._stripes: Final = Stripes(f"{self._root}/{LOCK}", self._syscalls)
+        self._scratch: Final = Scratch(f"{self._root}/{TMP}", self._syscalls, self._health)
+        self._names: Final = FolderNames(self._syscalls)
+        self._bytes: Final = DiskBytes(
+            self._root,
+            syscalls=self._syscalls,
+            health=self._health,
+            folders=self._folders,
+            names=self._names,
+            room=self._room,
+        )
+        self.records: Records = DiskRecords(
+            self._root,
+            syscalls=self._syscalls,
+            health=self._health,
+            folders=self._folders,
+            stripes=self._stripes,
+            scratch=self._scratch,
+            names=self._names,
+        )
+        self.bytes: Bytes = self._bytes
+        itself = weakref.ref(self)
+
+        def after_fork() -> None:
+            store = itself()
+            if store is not None:
+                store._after_fork()
+
+        os.register_at_fork(after_in_child=after_fork)
+
+    def open(self) -> None:
+        """Makes the folder ready and empties what dead processes left in `tmp/`. UnsuitableStore, StoreError.
+
+        Any number of processes may do so at once, while others are at work in it.
+        """
+        make_root(self._root)
+        try:
+            check_file_system(self._root, self._file_system(self._root))
+            for name in (*OWN, *TOPS):
+                self._folders.make(name)
+            self._scratch.empty()
+            check_case(f"{self._root}/{TMP}")
+            self._folders.sync(("",))
+        except PermissionError as error:
+            raise UnsuitableStore(
+                f"{self.name}: {error.strerror}: {error.filename}; give a folder that user {os.geteuid()} may write"
+            ) from error
+        except OSError as error:
+            raise self._health.failure(error, f"open {self.name}") from error
+
+    def check(self) -> None:
+        """StoreFailed where a file cannot be written, or a write or fsync has failed; StoreFull without room."""
+        self._health.check()
+        try:
+            self._scratch.drop(self._scratch.write(b"check"))
+        except OSError as error:
+            raise self._health.failure(error, f"check {self.name}") from error
+
+    def free(self) -> int | None:
+        """Bytes that may be written before the floor is reached, 0 from there on."""
+        try:
+            return max(0, self._room.free())
+        except OSError as error:
+            raise self._health.unread(error, f"free {self.name}") from error
+
+    def close(self) -> None:
+        """Gives back descriptors and this process's folder in `tmp/`."""
+        self._stripes.close()
+        self._folders.close()
+        self._scratch.close()
+
+    def stamp(self, key: str) -> tuple[int, ...] | None:
+        check_key(key)
+        try:
+            stat = os.stat(f"{self._root}/{key}", follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._health.unread(error, f"stamp {key}") from error
+        return (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    def settled(self, stamp: tuple[int, ...]) -> bool:
+        """Whether a stamp's times are 2 s old."""
+        return time.time_ns() - max(stamp[2], stamp[3]) >= SETTLED
+
+    def open_local(self, key: str) -> int:
+        """A descriptor for reading bytes; the caller closes it. BytesGone."""
+        return self._bytes.open_local(key)
+
+    def _after_fork(self) -> None:
+        self._health.after_fork()
+        self._stripes.after_fork()
+        self._folders.after_fork()
+        self._scratch.after_fork()
+        self._names.after_fork()

@@ -1,0 +1,159 @@
+"""Folders on disk: made when needed, made durable together with their parents, removed when they are empty."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from typing import Final
+
+from storage_backends.health import Health
+from storage_backends.keys import LOCK, folder_of
+from storage_backends.removals import Removals
+from storage_backends.syscalls import FOLDER, Syscalls
+
+REMOVABLE: Final = {"repos": 2, "links": 4}
+"""Under which tops emptied folders go away, and how many components such a folder has at least."""
+
+_REMEMBERED: Final = 10_000
+_ATTEMPTS: Final = 1_000
+
+
+class Folders:
+    """The folders under a root. All paths given are relative to it; the empty one is the root itself.
+
+    That a folder is in its parent durably, and so on up to the root, is established once a process (another
+    process's mkdir may be unsynced) and remembered in `_anchored`. A folder that was removed and made again needs
+    it anew: `Removals` tells, and all is forgotten. It is asked behind the rename whose folder is to be synced: if
+    that folder is a second one, its forerunner's removal is counted.
+    """
+
+    __slots__ = ("_anchored", "_health", "_removals", "_root", "_syscalls")
+
+    def __init__(self, root: str, syscalls: Syscalls, health: Health) -> None:
+        self._root = root
+        self._syscalls = syscalls
+        self._health = health
+        self._removals = Removals(f"{root}/{LOCK}/removed", syscalls)
+        self._anchored: tuple[int, set[str]] = (-1, set())
+
+    def path(self, folder: str) -> str:
+        """The absolute path of a folder."""
+        return f"{self._root}/{folder}" if folder else self._root
+
+    def make(self, folder: str) -> None:
+        """Makes a folder and the parents that it lacks. Raises OSError."""
+        for _ in range(_ATTEMPTS):
+            try:
+                self._syscalls.mkdir(self.path(folder))
+                return
+            except FileExistsError:
+                return
+            except FileNotFoundError:
+                if not folder:
+                    raise
+                self.make(folder_of(folder))  # somebody may remove it again: it is empty
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.path(folder))
+
+    def rename_into(self, source: str, key: str) -> None:
+        """Renames the file `source` to a key whose folder may have to be made. Raises OSError."""
+        for _ in range(_ATTEMPTS):
+            try:
+                self._syscalls.rename(source, f"{self._root}/{key}")
+                return
+            except FileNotFoundError:
+                os.stat(source)
+                self.make(folder_of(key))
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), f"{self._root}/{key}")
+
+    def create(self, key: str, flags: int) -> int:
+        """Opens a file that `flags` create, in a folder that may have to be made. Raises OSError."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._syscalls.open(f"{self._root}/{key}", flags)
+            except FileNotFoundError:
+                self.make(folder_of(key))
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), f"{self._root}/{key}")
+
+    def sync(self, folders: Iterable[str]) -> None:
+        """Makes the names in these folders durable, or that a folder is gone. Raises OSError, StoreFailed."""
+        anchored = self._remembered()
+        done: set[str] = set()
+        for folder in folders:
+            while not self._fsync(folder, done):
+                folder = folder_of(folder)
+            path = [folder]
+            while folder and folder not in anchored:
+                folder = folder_of(folder)
+                if not self._fsync(folder, done):
+                    break  # removed meanwhile, with what was in it; its parent's turn comes
+                path.append(folder)
+            anchored.update(path)
+
+    def below(self, folder: str) -> list[str]:
+        """This folder, and all folders in it at any depth; nothing where it is absent. Raises OSError."""
+        found = [folder]
+        for each in found:
+            try:
+                with os.scandir(self.path(each)) as entries:
+                    found += [f"{each}/{e.name}" for e in entries if e.is_dir(follow_symlinks=False)]
+            except FileNotFoundError:
+                continue  # removed meanwhile: the sync of the folder it was in covers it
+        return found
+
+    def drop_empty(self, folder: str) -> None:
+        """Removes a folder and its parents as far as they are empty and of a kind that goes away. Raises OSError."""
+        least = REMOVABLE.get(folder.partition("/")[0])
+        while least is not None and folder.count("/") + 1 >= least:
+            path = self.path(folder)
+            try:
+                with os.scandir(path) as entries:
+                    if next(entries, None) is not None:
+                        return
+                with self._removals.one():
+                    self._syscalls.rmdir(path)
+            except FileNotFoundError:
+                pass  # somebody else removed it; the parent may be empty now
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    return
+                raise
+            folder = folder_of(folder)
+
+    def close(self) -> None:
+        """Closes the descriptor that it keeps."""
+        self._removals.close()
+
+    def after_fork(self) -> None:
+        """In the child: nothing shared with the parent."""
+        self._removals.after_fork()
+
+    def _remembered(self) -> set[str]:
+        removals = self._removals.count()
+        remembered, anchored = self._anchored
+        if removals != remembered or len(anchored) > _REMEMBERED:
+            anchored = set()  # a new one: threads that still fill the old one do so in vain
+            self._anchored = (removals, anchored)
+        return anchored
+
+    def _fsync(self, folder: str, done: set[str]) -> bool:
+        """Whether the folder is there; then its names are durable."""
+        if folder in done:
+            return True
+        path = self.path(folder)
+        self._health.may_sync(path)
+        try:
+            fd = self._syscalls.open(path, FOLDER)
+        except (FileNotFoundError, NotADirectoryError):
+            if not folder:
+                raise
+            return False
+        try:
+            self._syscalls.fsync(fd)
+        except OSError:
+            self._health.lose(path)
+            raise
+        finally:
+            os.close(fd)
+        done.add(folder)
+        return True
