@@ -20,11 +20,13 @@ __all__ += ["Page", "Put", "Steps", "Sync", "drive", "every"]
 PAGE = 1000
 
 T = TypeVar("T")
-Steps: TypeAlias = "Generator[Operation, Any, T]"
 
 
 class Operation(Protocol):
     def do(self, store: Store) -> object: ...
+
+
+Steps: TypeAlias = Generator[Operation, Any, T]
 
 
 class Get:

@@ -93,6 +93,9 @@ def delete(repository: str, tag: str, check: Check | None = None) -> Steps[None]
         record: Record | None = yield Get(key)
         readable = yield from read(repository, tag)
         if record is None or readable is None:
+            now: Record | None = yield Get(key)
+            if record is not None and now is not None and now.version != record.version:
+                continue  # moved between two reads: not unknown
             raise ManifestUnknown(repository, f"tagged {tag!r}")
         if check is not None:
             check(tag, shown_by(readable), None)
