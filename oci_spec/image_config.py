@@ -95,8 +95,8 @@ class ProcessDefaults(Immutable):
     """The `config` object: the defaults of a container's process.
 
     `entrypoint`, `cmd` and `shell` are None where absent, which is not the same as empty: an empty entrypoint
-    takes an inherited one away. `env` is `NAME=VALUE`, or a name alone, in order. `exposed_ports` and `volumes` are the keys as
-    written. `stop_timeout` is in seconds. `labels` may not be changed.
+    takes an inherited one away. `env` is `NAME=VALUE`, or a name alone, in order. `exposed_ports` and `volumes`
+    are the keys as written. `stop_timeout` is in seconds. `labels` may not be changed.
     """
 
     __slots__ = (

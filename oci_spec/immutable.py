@@ -16,6 +16,10 @@ class Immutable:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def __setstate__(self, state: tuple[None, dict[str, object]]) -> None:
+        # copy and pickle make an empty value first and hand over its slots here
+        self._fill(**state[1])
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} does not change; its {name} cannot be set")
 
