@@ -25,9 +25,7 @@ LAYERS = {name: Digest.of(name.encode()) for name in "xy"}
 
 
 def _image(note: str, layers: str, subject: Digest | None = None) -> bytes:
-    first, *rest = [
-        f'{{"mediaType":"{media_type.OCI_LAYER}","digest":"{LAYERS[name]}","size":1}}' for name in layers
-    ]
+    first, *rest = [f'{{"mediaType":"{media_type.OCI_LAYER}","digest":"{LAYERS[name]}","size":1}}' for name in layers]
     more = f',"subject":{{"mediaType":"{media_type.OCI_MANIFEST}","digest":"{subject}","size":1}}' if subject else ""
     return (
         f'{{"schemaVersion":2,"mediaType":"{media_type.OCI_MANIFEST}","config":{first},'
@@ -108,10 +106,12 @@ class Programs:
 
     # ---------------------------------------------------------------------------------------------- clients
     def push_blob(self, repository: str, x: str, data: str) -> Program:
+        mine = uuid("1" if self.code.one_uuid else data)
+
         def steps() -> Steps:
-            session = yield from self.code.uploads.begin(repository, uuid(data), AUTHOR)
-            yield WriteBytes(DataKey(uuid(data)))
-            link = yield from self.code.uploads.complete(uuid(data), session, LAYERS[x], 1, None)
+            session = yield from self.code.uploads.begin(repository, mine, AUTHOR)
+            yield WriteBytes(DataKey(mine))
+            link = yield from self.code.uploads.complete(mine, session, LAYERS[x], 1, None)
             yield Answered(LinkKey(repository, LAYERS[x]), link.life, link.fields["born"])
 
         return Program(steps)

@@ -271,13 +271,15 @@ class _Judge:
         assert isinstance(key, (LinkKey, ManifestKey, TagKey))
         if ("over", CatalogKey(key.repository).path, life) in self.ghost:
             return None
+        if isinstance(key, LinkKey):
+            link = self.get(key)
+            if not link or link.fields["born"] != born:
+                return None  # collected, as nothing named it, and with it all that was promised
+            if not self.blob(key.repository, key.digest, life):
+                return f"accepted {key} unreadable"
         now = self.get(CatalogKey(key.repository))
         if not now or now.id != life:
             return f"accepted {key}: its repository is lost"
-        if isinstance(key, LinkKey):
-            link = self.get(key)
-            if link and link.fields["born"] == born and not self.blob(key.repository, key.digest, life):
-                return f"accepted {key} unreadable"
         if isinstance(key, ManifestKey) and not self.readable(key.repository, key.digest):
             return f"accepted {key} unreadable"
         if isinstance(key, TagKey):
