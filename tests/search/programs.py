@@ -12,8 +12,18 @@ from oci_spec import media_type
 from oci_spec.digest import Digest
 from oci_spec.manifest import Manifest, parse_manifest
 from registry.content import layout
-from registry.content.layout import BlobKey, CatalogKey, DataKey, Key, LinkKey, ManifestKey, ReferrerKey, SessionKey
-from registry.content.layout import TagKey, TrashKey
+from registry.content.layout import (
+    BlobKey,
+    CatalogKey,
+    DataKey,
+    Key,
+    LinkKey,
+    ManifestKey,
+    ReferrerKey,
+    SessionKey,
+    TagKey,
+    TrashKey,
+)
 from registry.content.records import Author, Record
 from tests.search.explorer import Program
 from tests.search.mutants import Code

@@ -37,7 +37,7 @@ def test_every_interleaving_is_safe(title: str, record_property: Callable[[str, 
     assert states > 10, "a search of nothing"
 
 
-@pytest.mark.parametrize("mutant", mutants.mutants(), ids=lambda mutant: mutant.clause)
+@pytest.mark.parametrize("mutant", list(mutants.mutants()), ids=lambda mutant: mutant.clause)
 def test_a_wrong_order_is_caught(mutant: Mutant, record_property: Callable[[str, object], None]) -> None:
     code = mutants.mutated(mutant)
     total = 0

@@ -11,12 +11,33 @@ from typing import Any
 
 from oci_spec.digest import Digest
 from registry.content import layout
-from registry.content.layout import BlobKey, CatalogKey, DataKey, Key, LinkKey, ManifestKey, ReferrerKey, TagKey
-from registry.content.layout import SessionKey, TrashKey
+from registry.content.layout import (
+    BlobKey,
+    CatalogKey,
+    DataKey,
+    Key,
+    LinkKey,
+    ManifestKey,
+    ReferrerKey,
+    SessionKey,
+    TagKey,
+    TrashKey,
+)
 from registry.content.lifecycle import targets
 from registry.content.records import FRESH, Record
-from registry.content.steps import ABSENT, ANY, BytesDelete, BytesFinish, BytesSize, BytesSync, Delete, Get, Page, Put
-from registry.content.steps import Sync
+from registry.content.steps import (
+    ABSENT,
+    ANY,
+    BytesDelete,
+    BytesFinish,
+    BytesSize,
+    BytesSync,
+    Delete,
+    Get,
+    Page,
+    Put,
+    Sync,
+)
 from storage_backends.errors import BytesGone
 
 Cell = tuple[Any, tuple[Any, ...], int]
