@@ -60,7 +60,7 @@ class DiskBytes:
         check_key(key)
         path = f"{self._root}/{key}"
         try:
-            self._health.may_sync(path)
+            self._health.may_sync(key)
             fd = self._syscalls.open(path, _WRITE)
             try:
                 found = os.fstat(fd).st_size
@@ -69,7 +69,7 @@ class DiskBytes:
                 if found > size:
                     self._lock(fd, key)
                     self._syscalls.ftruncate(fd, size)
-                self._fsync(fd, path)
+                self._fsync(fd, key)
                 if not os.fstat(fd).st_nlink:
                     raise FileNotFoundError
             finally:
@@ -111,14 +111,14 @@ class DiskBytes:
         check_key(key)
         path = f"{self._root}/{key}"
         try:
-            self._health.may_sync(path)
+            self._health.may_sync(key)
             try:
                 fd = self._syscalls.open(path, READ)
             except (FileNotFoundError, NotADirectoryError):
                 pass  # its absence is in its folder
             else:
                 try:
-                    self._fsync(fd, path)
+                    self._fsync(fd, key)
                 finally:
                     os.close(fd)
             self._folders.sync((folder_of(key),))
@@ -177,11 +177,13 @@ class DiskBytes:
         except BlockingIOError:
             raise BytesBusy(f"{key}: another writer has these bytes") from None
 
-    def _fsync(self, fd: int, path: str) -> None:
+    def _fsync(self, fd: int, key: str) -> None:
         try:
             self._syscalls.fsync(fd)
-        except OSError:
-            self._health.lose(path)
+        except OSError as error:
+            self._health.lose(key, error)
+            # The pages count as clean now. Other processes must not read from memory what the disk does not hold.
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             raise
 
 
@@ -216,10 +218,10 @@ class _DiskWriter:
 
     def close(self) -> State:
         if self._fd >= 0:
+            fd, self._fd = self._fd, -1
             # A child that was forked meanwhile has the descriptor too: closing alone would leave the lock with it.
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-            os.close(self._fd)
-            self._fd = -1
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            os.close(fd)
         return None
 
     def __enter__(self) -> Self:

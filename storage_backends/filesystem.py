@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import weakref
@@ -56,9 +57,9 @@ class FilesystemStore:
         self._syscalls: Final = syscalls or Syscalls()
         self._health: Final = Health()
         self._room: Final = Room(self._root, floor)
-        self._folders: Final = Folders(self._root, self._syscalls, self._health)
+        self._folders: Final = Folders(self._root, (*OWN, *TOPS), self._syscalls, self._health)
         self._stripes: Final = Stripes(f"{self._root}/{LOCK}", self._syscalls)
-        self._scratch: Final = Scratch(f"{self._root}/{TMP}", self._syscalls, self._health)
+        self._scratch: Final = Scratch(self._root, self._syscalls, self._health)
         self._names: Final = FolderNames(self._syscalls)
         self._bytes: Final = DiskBytes(
             self._root,
@@ -95,9 +96,9 @@ class FilesystemStore:
         make_root(self._root)
         try:
             check_file_system(self._root, self._file_system(self._root))
-            for name in (*OWN, *TOPS):
-                self._folders.make(name)
+            self._folders.make_fixed()
             self._scratch.empty()
+            self._scratch.drop(self._scratch.write(b"open"))
             check_case(f"{self._root}/{TMP}")
             self._folders.sync(("",))
         except PermissionError as error:
@@ -105,6 +106,10 @@ class FilesystemStore:
                 f"{self.name}: {error.strerror}: {error.filename}; give a folder that user {os.geteuid()} may write"
             ) from error
         except OSError as error:
+            if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise UnsuitableStore(
+                    f"{self.name}: its file system has no locks ({error.strerror}); give a folder on a local disk"
+                ) from error
             raise self._health.failure(error, f"open {self.name}") from error
 
     def check(self) -> None:

@@ -23,23 +23,25 @@ BIG: Final = 1_000
 KEPT: Final = 1_000_000
 """Names kept in all; the folders that were not asked for the longest go first."""
 
-_ALL_NAMES_FIT: Final = re.compile(r"[A-Za-z0-9._!,\n/-]*").fullmatch
+_ALL_NAMES_FIT: Final = re.compile(r"[A-Za-z0-9._!,\0/-]*").fullmatch
 _NAME_FITS: Final = re.compile(r"[A-Za-z0-9._!,-]{1,255}/?").fullmatch
 
 Stamp = tuple[int, int, int]
 
 
 class _Folder:
-    """What is known of one folder. `began` is the ticket drawn when the last read of it began."""
+    """What is known of one folder: its names and, where they may be trusted later, the stamp they belong to.
 
-    __slots__ = ("began", "lock", "names", "stamp", "tickets")
+    `began` is the ticket drawn when the last read of it began.
+    """
+
+    __slots__ = ("began", "known", "lock", "tickets")
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.tickets: Iterator[int] = itertools.count(1)
         self.began = 0
-        self.names: Sequence[str] = ()
-        self.stamp: Stamp | None = None
+        self.known: tuple[Sequence[str], Stamp | None] = ((), None)
 
 
 class FolderNames:
@@ -66,21 +68,20 @@ class FolderNames:
             else:
                 self._folders.move_to_end(path)
         ticket = next(folder.tickets)
-        stamp = folder.stamp
-        names = folder.names
+        names, stamp = folder.known
         if stamp is not None and stamp == _stamp(path):
             return names
         with folder.lock:
-            if folder.began < ticket:
-                folder.stamp = None
+            names, stamp = folder.known
+            if folder.began < ticket and (stamp is None or stamp != _stamp(path)):
                 began = next(folder.tickets)
-                folder.names = ()
+                names = ()
                 try:
-                    folder.names, folder.stamp = self._read(path)
+                    names, stamp = folder.known = self._read(path)
+                    folder.began = began
                 finally:
-                    self._keep_or_forget(path, folder)
-                folder.began = began
-            return folder.names
+                    self._keep_or_forget(path, folder, big=len(names) >= BIG)
+            return names
 
     def after_fork(self) -> None:
         """In the child: nothing shared with the parent."""
@@ -99,22 +100,22 @@ class FolderNames:
                 names = [e.name + "/" if e.is_dir(follow_symlinks=False) else e.name for e in entries]
         finally:
             os.close(fd)
-        if _ALL_NAMES_FIT("\n".join(names)) is None or any("\n" in name for name in names):
+        if _ALL_NAMES_FIT("\0".join(names)) is None:
             names = [name for name in names if _NAME_FITS(name)]
         names.sort()
         old = time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) >= SETTLED
         return names, (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns) if old else None
 
-    def _keep_or_forget(self, path: str, folder: _Folder) -> None:
+    def _keep_or_forget(self, path: str, folder: _Folder, *, big: bool) -> None:
         with self._lock:
-            if len(folder.names) < BIG:
+            if not big:
                 if self._folders.get(path) is folder:
                     del self._folders[path]
                 return
-            kept = sum(len(each.names) for each in self._folders.values())
+            kept = sum(len(each.known[0]) for each in self._folders.values())
             while kept > KEPT and len(self._folders) > 1:
                 _, oldest = self._folders.popitem(last=False)
-                kept -= len(oldest.names)
+                kept -= len(oldest.known[0])
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterable
@@ -22,16 +23,20 @@ _ATTEMPTS: Final = 1_000
 class Folders:
     """The folders under a root. All paths given are relative to it; the empty one is the root itself.
 
+    The `fixed` ones are made at the start and never again: one that is gone tells that the disk is, and what were
+    written in its place would be lost to it.
+
     That a folder is in its parent durably, and so on up to the root, is established once a process (another
     process's mkdir may be unsynced) and remembered in `_anchored`. A folder that was removed and made again needs
     it anew: `Removals` tells, and all is forgotten. It is asked behind the rename whose folder is to be synced: if
     that folder is a second one, its forerunner's removal is counted.
     """
 
-    __slots__ = ("_anchored", "_health", "_removals", "_root", "_syscalls")
+    __slots__ = ("_anchored", "_fixed", "_health", "_removals", "_root", "_syscalls")
 
-    def __init__(self, root: str, syscalls: Syscalls, health: Health) -> None:
+    def __init__(self, root: str, fixed: Iterable[str], syscalls: Syscalls, health: Health) -> None:
         self._root = root
+        self._fixed = frozenset(fixed)
         self._syscalls = syscalls
         self._health = health
         self._removals = Removals(f"{root}/{LOCK}/removed", syscalls)
@@ -41,8 +46,17 @@ class Folders:
         """The absolute path of a folder."""
         return f"{self._root}/{folder}" if folder else self._root
 
+    def make_fixed(self) -> None:
+        """Makes the folders that are there from the start. Raises OSError."""
+        for folder in self._fixed:
+            with contextlib.suppress(FileExistsError):
+                self._syscalls.mkdir(self.path(folder))
+
     def make(self, folder: str) -> None:
         """Makes a folder and the parents that it lacks. Raises OSError."""
+        if not folder or folder in self._fixed:
+            os.stat(self.path(folder))
+            return
         for _ in range(_ATTEMPTS):
             try:
                 self._syscalls.mkdir(self.path(folder))
@@ -50,8 +64,6 @@ class Folders:
             except FileExistsError:
                 return
             except FileNotFoundError:
-                if not folder:
-                    raise
                 self.make(folder_of(folder))  # somebody may remove it again: it is empty
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), self.path(folder))
 
@@ -86,7 +98,7 @@ class Folders:
             while folder and folder not in anchored:
                 folder = folder_of(folder)
                 if not self._fsync(folder, done):
-                    break  # removed meanwhile, with what was in it; its parent's turn comes
+                    break  # removed meanwhile, with all that was in it
                 path.append(folder)
             anchored.update(path)
 
@@ -141,7 +153,7 @@ class Folders:
         if folder in done:
             return True
         path = self.path(folder)
-        self._health.may_sync(path)
+        self._health.may_sync(folder)
         try:
             fd = self._syscalls.open(path, FOLDER)
         except (FileNotFoundError, NotADirectoryError):
@@ -150,8 +162,8 @@ class Folders:
             return False
         try:
             self._syscalls.fsync(fd)
-        except OSError:
-            self._health.lose(path)
+        except OSError as error:
+            self._health.lose(folder, error)
             raise
         finally:
             os.close(fd)

@@ -10,7 +10,7 @@ from storage_backends.os_errors import failure
 
 
 class Health:
-    """The first write or fsync that failed with an I/O error, and the files and folders whose fsync has failed.
+    """The first write that met an I/O error or fsync that failed, and the keys of files and folders it was of.
 
     After a failed fsync the kernel holds the pages for clean: the next one would succeed and mean nothing.
     """
@@ -27,15 +27,16 @@ class Health:
         if self._why is not None:
             raise StoreFailed(f"the disk has failed: {self._why}; restart the server once it is mended") from None
 
-    def may_sync(self, path: str) -> None:
+    def may_sync(self, name: str) -> None:
         """StoreFailed for a file or folder whose fsync has failed before."""
-        if self._lost and path in self._lost:
-            raise StoreFailed(f"an earlier fsync of {path} failed and is never repeated; restart the server")
+        if self._lost and name in self._lost:
+            raise StoreFailed(f"fsync {name or '.'}: an earlier one failed and is never repeated; restart the server")
 
-    def lose(self, path: str) -> None:
+    def lose(self, name: str, error: OSError) -> None:
         """The fsync of this file or folder failed."""
         with self._lock:
-            self._lost.add(path)
+            self._lost.add(name)
+            self._why = self._why or failure(error.errno or errno.EIO, f"fsync {name or '.'}")
 
     def after_fork(self) -> None:
         """In the child: a free lock; what failed stays failed."""

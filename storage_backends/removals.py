@@ -33,9 +33,13 @@ class Removals:
         with self._lock:
             if self._fd < 0:
                 self._fd = self._syscalls.open(self._path, CREATE)
-            self._syscalls.flock(self._fd, fcntl.LOCK_SH)
-            count = os.fstat(self._fd).st_size
-            self._syscalls.flock(self._fd, fcntl.LOCK_UN)
+            try:
+                self._syscalls.flock(self._fd, fcntl.LOCK_SH)
+                count = os.fstat(self._fd).st_size
+                self._syscalls.flock(self._fd, fcntl.LOCK_UN)
+            except BaseException:
+                self.close()  # and with it the lock
+                raise
             return count
 
     @contextmanager

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Final
 
 from storage_backends.health import Health
+from storage_backends.keys import TMP
 from storage_backends.syscalls import CREATE, FOLDER, Syscalls
 
 
@@ -19,8 +20,8 @@ class Scratch:
 
     __slots__ = ("_fd", "_folder", "_health", "_lock", "_numbers", "_syscalls", "_tmp")
 
-    def __init__(self, tmp: str, syscalls: Syscalls, health: Health) -> None:
-        self._tmp: Final = tmp
+    def __init__(self, root: str, syscalls: Syscalls, health: Health) -> None:
+        self._tmp: Final = f"{root}/{TMP}"
         self._syscalls: Final = syscalls
         self._health: Final = health
         self._lock = Lock()
@@ -51,7 +52,7 @@ class Scratch:
         except FileNotFoundError:
             pass  # renamed before the failure
         except OSError as error:
-            self._health.failure(error, f"unlink {path}")
+            self._health.failure(error, f"unlink {TMP}{path.removeprefix(self._tmp)}")
 
     def empty(self) -> None:
         """Removes what dead processes left: all folders whose lock is free, and files that are in none."""
@@ -84,7 +85,7 @@ class Scratch:
                 os.rmdir(self._folder)
             except OSError as error:
                 # The next start empties it; closing must go on.
-                self._health.failure(error, f"rmdir {self._folder}")
+                self._health.failure(error, f"rmdir {TMP}{self._folder.removeprefix(self._tmp)}")
             os.close(self._fd)
             self._folder, self._fd = "", -1
 
