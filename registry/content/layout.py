@@ -201,33 +201,39 @@ class StrayKey(ValueError):
 
 def parse(path: str) -> Key:
     """The key that a listing gave, as a value. Raises StrayKey for one that is not spelled as above."""
-    parts = path.split("/")
     try:
-        match parts:
-            case ["catalog", name]:
-                return CatalogKey(unfolded(name))
-            case ["blobs", algorithm, _, hexadecimal]:
-                return BlobKey(Digest.parse(f"{algorithm}:{hexadecimal}"))
-            case ["links", algorithm, _, hexadecimal, name]:
-                return LinkKey(unfolded(name), Digest.parse(f"{algorithm}:{hexadecimal}"))
-            case ["repos", name, "manifests", algorithm, _, hexadecimal]:
-                return ManifestKey(unfolded(name), Digest.parse(f"{algorithm}:{hexadecimal}"))
-            case ["repos", name, "tags", tag]:
-                return TagKey(unfolded(name), tag)
-            case ["repos", name, "referrers", subject_algorithm, _, subject, algorithm, hexadecimal]:
-                return ReferrerKey(
-                    unfolded(name),
-                    Digest.parse(f"{subject_algorithm}:{subject}"),
-                    Digest.parse(f"{algorithm}:{hexadecimal}"),
-                )
-            case ["uploads", uuid]:
-                return SessionKey(uuid)
-            case ["trash", uuid]:
-                return TrashKey(uuid)
-            case ["data", _, uuid]:
-                return DataKey(uuid)
-            case ["gc", name]:
-                return ProbeKey(name)
+        key = _parsed(path.split("/"))
     except ValueError:
-        pass
-    raise StrayKey(f"{path}: no key of this store")
+        key = None
+    if key is None or key.path != path:
+        raise StrayKey(f"{path}: no key of this store")
+    return key
+
+
+def _parsed(parts: list[str]) -> Key | None:
+    match parts:
+        case ["catalog", name]:
+            return CatalogKey(unfolded(name))
+        case ["blobs", algorithm, _, hexadecimal]:
+            return BlobKey(Digest.parse(f"{algorithm}:{hexadecimal}"))
+        case ["links", algorithm, _, hexadecimal, name]:
+            return LinkKey(unfolded(name), Digest.parse(f"{algorithm}:{hexadecimal}"))
+        case ["repos", name, "manifests", algorithm, _, hexadecimal]:
+            return ManifestKey(unfolded(name), Digest.parse(f"{algorithm}:{hexadecimal}"))
+        case ["repos", name, "tags", tag]:
+            return TagKey(unfolded(name), tag)
+        case ["repos", name, "referrers", subject_algorithm, _, subject, algorithm, hexadecimal]:
+            return ReferrerKey(
+                unfolded(name),
+                Digest.parse(f"{subject_algorithm}:{subject}"),
+                Digest.parse(f"{algorithm}:{hexadecimal}"),
+            )
+        case ["uploads", uuid]:
+            return SessionKey(uuid)
+        case ["trash", uuid]:
+            return TrashKey(uuid)
+        case ["data", _, uuid]:
+            return DataKey(uuid)
+        case ["gc", name]:
+            return ProbeKey(name)
+    return None

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from registry.content.layout import DataKey, Key, parse
+from registry.content.layout import DataKey, Key
 from registry.content.records import FRESH, Record
 from storage_backends.base import ABSENT, ANY, Expected, State, Store, seal
 
 __all__ = ["ABSENT", "ANY", "BytesDelete", "BytesFinish", "BytesSize", "BytesSync", "Delete", "Get", "Operation"]
-__all__ += ["Page", "Put", "Steps", "Sync", "drive", "every"]
+__all__ += ["Page", "Put", "Steps", "Sync", "drive"]
 
 PAGE = 1000
 
@@ -161,15 +161,3 @@ def drive(steps: Steps[T], store: Store) -> T:
     except StopIteration as stop:
         value: T = stop.value
         return value
-
-
-def every(prefix: str, *, of_bytes: bool = False) -> Steps[list[tuple[Key, float]]]:
-    """All keys under a prefix with the time of their record, page by page: not a snapshot."""
-    found: list[tuple[Key, float]] = []
-    after = ""
-    while True:
-        page: list[tuple[str, float]] = yield Page(prefix, after, of_bytes=of_bytes)
-        if not page:
-            return found
-        found.extend((parse(path), mtime) for path, mtime in page)
-        after = page[-1][0]

@@ -14,19 +14,22 @@ from registry.content.layout import BlobKey, DataKey, Key, LinkKey, ManifestKey,
 from registry.content.lifecycle import Outcome, collect, look_at_blobs, look_at_links
 from registry.content.manifests import LOOKS
 from registry.content.records import Record, new_trash
-from registry.content.steps import ABSENT, ANY, BytesDelete, BytesSize, BytesSync, Delete, Get, Put, Steps, Sync, every
+from registry.content.steps import ABSENT, ANY, BytesDelete, BytesSize, BytesSync, Delete, Get, Page, Put, Steps, Sync
 
 
-def manifests(keys: Sequence[ManifestKey], *, untagged: bool) -> Steps[dict[Key, Outcome]]:
-    """Manifests of one repository: those never accepted; with `untagged` also those that nothing holds."""
+def manifests(keys: Sequence[ManifestKey], *, untagged: bool, first: bool = True) -> Steps[dict[Key, Outcome]]:
+    """Manifests of one repository: those never accepted; with `untagged` also those that nothing holds.
+
+    `first`, here and below: look once before anything is condemned (see `lifecycle.collect`).
+    """
     indexes: list[Key] = []
     images: list[Key] = []
     for key in keys:
         record: Record | None = yield Get(key)
         if record is not None:
             (indexes if record.manifest.is_index else images).append(key)
-    outcome = yield from collect(indexes, LOOKS[untagged])
-    outcome.update((yield from collect(images, LOOKS[untagged])))
+    outcome = yield from collect(indexes, LOOKS[untagged], first=first)
+    outcome.update((yield from collect(images, LOOKS[untagged], first=first)))
     return outcome
 
 
@@ -43,14 +46,14 @@ def referrer(key: ReferrerKey) -> Steps[bool]:
     return gone
 
 
-def links(keys: Sequence[LinkKey]) -> Steps[dict[Key, Outcome]]:
+def links(keys: Sequence[LinkKey], *, first: bool = True) -> Steps[dict[Key, Outcome]]:
     """Links of one repository."""
-    return (yield from collect(keys, look_at_links))
+    return (yield from collect(keys, look_at_links, first=first))
 
 
-def blobs(keys: Sequence[BlobKey]) -> Steps[dict[Key, Outcome]]:
+def blobs(keys: Sequence[BlobKey], *, first: bool = True) -> Steps[dict[Key, Outcome]]:
     """Blob records; their bytes become trash."""
-    return (yield from collect(keys, look_at_blobs))
+    return (yield from collect(keys, look_at_blobs, first=first))
 
 
 def session(key: SessionKey) -> Steps[bool]:
@@ -83,9 +86,8 @@ def orphans(keys: Sequence[DataKey]) -> Steps[int]:
         doomed: Record | None = yield Get(TrashKey(key.uuid))
         if doomed is None:
             unnamed.append(key)
-    if unnamed:
-        owned = yield from _owned()
-        unnamed = [key for key in unnamed if key.uuid not in owned]
+    owned = yield from owners([key.uuid for key in unnamed])
+    unnamed = [key for key in unnamed if key.uuid not in owned]
     for key in unnamed:
         yield Put(TrashKey(key.uuid), ABSENT, new_trash(None), sync=True)
     return len(unnamed)
@@ -99,9 +101,9 @@ def trash(keys: Sequence[TrashKey]) -> Steps[tuple[int, int]]:
         session: Record | None = yield Get(SessionKey(key.uuid))
         if record is not None and session is None:
             due.append((key, record))
-    owned: dict[str, Record] = {}
-    if any(record.digest is None for _, record in due):
-        owned = yield from _owned()
+    unknown = [key.uuid for key, record in due if record.digest is None]
+    owned = yield from owners(unknown)
+    if unknown:
         yield Sync(layout.Below(layout.BLOBS))
     gone, freed = 0, 0
     for key, record in due:
@@ -125,11 +127,18 @@ def trash(keys: Sequence[TrashKey]) -> Steps[tuple[int, int]]:
     return gone, freed
 
 
-def _owned() -> Steps[dict[str, Record]]:
-    """All blob records by the bytes they own."""
-    owned: dict[str, Record] = {}
-    for key, _ in (yield from every(layout.BLOBS)):
-        record: Record | None = yield Get(key)
-        if record is not None and record.data is not None:
-            owned[record.data] = record
-    return owned
+def owners(uuids: Sequence[str]) -> Steps[dict[str, Record]]:
+    """The blob records that own bytes of these UUIDs, by UUID. Reads all blob records, keeps only what was asked."""
+    found: dict[str, Record] = {}
+    wanted = dict.fromkeys(uuids)
+    after = ""
+    while wanted:
+        page: list[tuple[str, float]] = yield Page(layout.BLOBS, after)
+        if not page:
+            break
+        for path, _ in page:
+            record: Record | None = yield Get(layout.parse(path))
+            if record is not None and record.data in wanted:
+                found[record.data] = record
+        after = page[-1][0]
+    return found
