@@ -1,0 +1,1 @@
+"""What readers see while others write: caches, paged listings, moving tags."""
