@@ -190,6 +190,15 @@ def test_a_wrong_field_is_refused_with_its_path_and_value(path: str, value: obje
     assert "expected" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01T00:00:00Z", "2024-02-29t23:59:60z", "2024-12-31T00:00:00.5-23:59", "1970-01-01T00:00:00+00:00"],
+)
+def test_times_of_rfc_3339_are_kept_as_written(text: str) -> None:
+    image = parse_image_config(changed("created", text))
+    assert image.created == text
+
+
 def test_what_is_no_json_object_is_refused() -> None:
     with pytest.raises(InvalidConfig, match="document is an array of 0 elements: expected an object"):
         parse_image_config(b"[]")
