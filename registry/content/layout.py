@@ -32,6 +32,7 @@ REPOS: Final = "repos/"
 SESSIONS: Final = "uploads/"
 DATA: Final = "data/"
 TRASH: Final = "trash/"
+GC: Final = "gc/"
 FORMAT: Final = "format.json"
 
 
@@ -156,13 +157,13 @@ class DataKey(Key):
 
 
 class ProbeKey(Key):
-    """What the collector puts before it lists, and must find again."""
+    """What collectors keep: a probe that is put before anything is listed, whose turn it is, who is at work."""
 
     __slots__ = ()
     kind = "probe"
 
     def __init__(self, name: str) -> None:
-        self.path = f"gc/{name}"
+        self.path = GC + name
 
 
 class Below(Key):
