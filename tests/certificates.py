@@ -11,11 +11,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 class CertificateAuthority:
-    """Keeps its own certificate as `ca.crt` in `folder`; every key is on P-256, everything lasts a day."""
+    """Signs for a day, with keys on P-256, and keeps what it makes in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.certificate_file = folder / "ca.crt"
+        # Alone in its folder: podman and skopeo take every file of the folder that they are shown for trusted.
+        self.trust_folder = folder / "trust"
+        self.trust_folder.mkdir()
+        self.certificate_file = self.trust_folder / "ca.crt"
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wherry tests")])
         self._key_id = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())

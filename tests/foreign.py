@@ -6,9 +6,10 @@ is the only place that decides so.
 """
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 # The list names Debian's programs, so they come before another build of the same name on PATH.
 _SEARCH_PATH = os.pathsep.join(("/usr/bin", "/usr/sbin", os.environ.get("PATH", "")))
+
+UNAUTHORIZED = r"(?i)\b401\b|unauthorized|authentication required|no basic auth credentials"
+"""How clients put it when a registry answers 401, for `run(fails_with=...)`."""
 
 
 def cache_folder() -> Path:
@@ -58,26 +62,32 @@ def missing(reason: str) -> NoReturn:
 def run(
     *command: str | os.PathLike[str],
     env: Mapping[str, str] | None = None,
-    stdin: str | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
     seconds: float = 120,
-    expect: Sequence[int] = (0,),
+    fails_with: str = "",
 ) -> str:
-    """Runs a program to its end and gives its standard output.
+    """Runs a program to its end and gives its standard output; `env` is added to the environment.
 
-    `env` is added to the environment. Raises AssertionError with everything the program said when its exit
-    status is not one of `expect`, subprocess.TimeoutExpired after `seconds`.
+    With `fails_with`, a regular expression, the program has to fail, and what it says has to match; that is
+    then given. Raises AssertionError with everything the program said when it ends in another way,
+    subprocess.TimeoutExpired after `seconds`.
     """
     done = subprocess.run(
         command,
         env={**os.environ, **(env or {})},
-        input=stdin or "",
+        cwd=cwd,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=seconds,
         check=False,
     )
-    assert done.returncode in expect, (
-        f"{' '.join(os.fspath(word) for word in command)}\nexited {done.returncode}, not {list(expect)}:\n"
-        f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    )
+    said = f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    story = f"{' '.join(os.fspath(word) for word in command)}\nexited {done.returncode}:\n{said}"
+    if fails_with:
+        assert done.returncode != 0, story
+        assert re.search(fails_with, said), story
+        return said
+    assert done.returncode == 0, story
     return done.stdout

@@ -1,0 +1,56 @@
+"""What the client modules share: the registry in its four configurations, and the images they move.
+
+Everything is made once for the session. pytest runs the tests of one configuration together, so that one
+registry is up at a time.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import CertificateAuthority
+from tests.e2e.debian_image import debian_image
+from tests.e2e.many_platforms import many_platforms
+from tests.e2e.oci_layout import OciLayout
+from tests.e2e.served import Served
+from tests.e2e.serving import CREDENTIALS, serving
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves time for making the Debian image, which counts for the first test that asks for it."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(1200))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    """The authority that signs the registries' certificates and that every client is told to trust."""
+    return CertificateAuthority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session", params=["http", "http-htpasswd", "tls", "tls-htpasswd"])
+def served(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Iterator[Served]:
+    """A registry on 127.0.0.1, with and without TLS, open and closed."""
+    tls, closed = request.param.startswith("tls"), request.param.endswith("htpasswd")
+    with serving(authority=authority if tls else None, credentials=CREDENTIALS if closed else None) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def debian() -> OciLayout:
+    """An image of a Debian root file system in several layers, under the name `debian`."""
+    return debian_image()
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> OciLayout:
+    """A small image for three platforms, under the name `many`."""
+    return many_platforms(tmp_path_factory.mktemp("many"), nested=False)
+
+
+@pytest.fixture(scope="session")
+def nested(tmp_path_factory: pytest.TempPathFactory) -> OciLayout:
+    """A small image for three platforms, one of them in an index inside the index, under the name `many`."""
+    return many_platforms(tmp_path_factory.mktemp("nested"), nested=True)
