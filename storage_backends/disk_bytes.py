@@ -85,6 +85,7 @@ class DiskBytes:
         try:
             return os.lstat(f"{self._root}/{key}").st_size
         except (FileNotFoundError, NotADirectoryError):
+            self._folders.expect(key)
             return None
         except OSError as error:
             raise self._health.unread(error, f"size {key}") from error
@@ -137,9 +138,12 @@ class DiskBytes:
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Sequence[Listed]:
         check_prefix(prefix)
         try:
-            return list_tree(self._root, prefix, after, limit, self._names)
+            found = list_tree(self._root, prefix, after, limit, self._names)
         except OSError as error:
             raise self._health.unread(error, f"list {prefix}") from error
+        if not found:
+            self._folders.expect(prefix)
+        return found
 
     def open_local(self, key: str) -> int:
         """A descriptor for reading the bytes; the caller closes it. BytesGone."""
@@ -147,6 +151,7 @@ class DiskBytes:
         try:
             return os.open(f"{self._root}/{key}", READ)
         except (FileNotFoundError, NotADirectoryError):
+            self._folders.expect(key)
             raise BytesGone(f"{key}: no bytes are there") from None
         except OSError as error:
             raise self._health.unread(error, f"open {key}") from error

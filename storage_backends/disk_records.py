@@ -62,6 +62,7 @@ class DiskRecords:
             finally:
                 os.close(fd)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            self._folders.expect(key)
             return None
         except OSError as error:
             raise self._health.unread(error, f"get {key}") from error
@@ -134,9 +135,12 @@ class DiskRecords:
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Sequence[Listed]:
         check_prefix(prefix)
         try:
-            return list_tree(self._root, prefix, after, limit, self._names)
+            found = list_tree(self._root, prefix, after, limit, self._names)
         except OSError as error:
             raise self._health.unread(error, f"list {prefix}") from error
+        if not found:
+            self._folders.expect(prefix)
+        return found
 
     def _rename_over(self, temporary: str, key: str) -> None:
         """Replaces a record; shares the folder's lock, so that no listing reads the folder meanwhile."""

@@ -5,6 +5,7 @@
     ROOT/tmp/ID/      temporary files of one process each
     ROOT/lock/XX      the stripes that writers hold
     ROOT/lock/removed see `removals`
+    ROOT/lock/made    the fixed folders were all made: from then on one that is gone is missed, never made again
     ROOT/KEY          a record or bytes, the key being the path
 """
 
@@ -33,6 +34,8 @@ from storage_backends.syscalls import Syscalls
 
 TOPS: Final = ("catalog", "data", "blobs", "links", "repos", "uploads", "trash", "gc")
 """Folders that are made at the start and stay: one that is gone tells that the disk is not there."""
+
+MADE: Final = "made"
 
 
 class FilesystemStore:
@@ -96,11 +99,12 @@ class FilesystemStore:
         make_root(self._root)
         try:
             check_file_system(self._root, self._file_system(self._root))
-            self._folders.make_fixed()
+            self._make_fixed()
             self._scratch.empty()
             self._scratch.drop(self._scratch.write(b"open"))
             check_case(f"{self._root}/{TMP}")
             self._folders.sync(("",))
+            os.close(os.open(f"{self._root}/{LOCK}/{MADE}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except PermissionError as error:
             raise UnsuitableStore(
                 f"{self.name}: {error.strerror}: {error.filename}; give a folder that user {os.geteuid()} may write"
@@ -111,6 +115,17 @@ class FilesystemStore:
                     f"{self.name}: its file system has no locks ({error.strerror}); give a folder on a local disk"
                 ) from error
             raise self._health.failure(error, f"open {self.name}") from error
+
+    def _make_fixed(self) -> None:
+        if not os.path.exists(f"{self._root}/{LOCK}/{MADE}"):
+            self._folders.make_fixed()
+            return
+        gone = [name for name in (*OWN, *TOPS) if not os.path.isdir(f"{self._root}/{name}")]
+        if gone:
+            raise UnsuitableStore(
+                f"{self.name}: of this store {', '.join(gone)} is gone; mount or put back what was there. Where it is "
+                "lost for good, make an empty folder in its place and run `wherry fsck`"
+            )
 
     def check(self) -> None:
         """StoreFailed where a file cannot be written, or a write or fsync has failed; StoreFull without room."""
@@ -138,6 +153,7 @@ class FilesystemStore:
         try:
             stat = os.stat(f"{self._root}/{key}", follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
+            self._folders.expect(key)
             return None
         except OSError as error:
             raise self._health.unread(error, f"stamp {key}") from error

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
+from storage_backends.errors import StoreFailed
 from storage_backends.health import Health
 from storage_backends.keys import LOCK, folder_of
 from storage_backends.removals import Removals
@@ -51,6 +52,14 @@ class Folders:
         for folder in self._fixed:
             with contextlib.suppress(FileExistsError):
                 self._syscalls.mkdir(self.path(folder))
+
+    def expect(self, key: str) -> None:
+        """StoreFailed where the fixed folder of a key or prefix is gone: that the key is absent says nothing then."""
+        top = key.partition("/")[0]
+        if top in self._fixed and not os.path.isdir(self.path(top)):
+            raise StoreFailed(
+                f"{key}: the folder {self.path(top)} is gone; mount or put back what was there, then restart the server"
+            )
 
     def make(self, folder: str) -> None:
         """Makes a folder and the parents that it lacks. Raises OSError."""
