@@ -128,6 +128,9 @@ class Collector:
                 f"{probe} was put and is not in the listing of {layout.GC}: listings of this store cannot be trusted, "
                 "nothing was deleted; look at the disk"
             )
+        for top in (layout.CATALOG, layout.REPOS, layout.LINKS, layout.BLOBS, layout.SESSIONS, layout.TRASH):
+            yield Page(top, limit=1)  # raises where the folder is gone, before anything is deleted that hangs on it
+        yield Page(layout.DATA, limit=1, of_bytes=True)
         for key, mtime in listed.items():  # of collectors that died
             if key.path.startswith(layout.GC + PROBE) and key != probe and mtime <= self._before(3600):
                 record: Record | None = yield Get(key)

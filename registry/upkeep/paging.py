@@ -39,13 +39,14 @@ def lives() -> Steps[dict[str, str]]:
 
 
 def kept_below_repos() -> Steps[list[str]]:
-    """The repositories that have manifests, tags or referrers, of any life; one listing of one key for each."""
+    """The repositories that have manifests, tags or referrers, of any life. Raises StrayKey."""
     found: list[str] = []
     after = ""
     while True:
         page: list[tuple[str, float]] = yield Page(layout.REPOS, after, limit=1)
         if not page:
             return found
+        layout.parse(page[0][0])
         component = page[0][0].removeprefix(layout.REPOS).partition("/")[0]
         found.append(layout.unfolded(component))
         after = f"{layout.REPOS}{component}/~"  # `~` is above every character of a key
