@@ -103,7 +103,6 @@ class FilesystemStore:
             self._scratch.empty()
             self._scratch.drop(self._scratch.write(b"open"))
             check_case(f"{self._root}/{TMP}")
-            self._folders.sync(("",))
             os.close(os.open(f"{self._root}/{LOCK}/{MADE}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except PermissionError as error:
             raise UnsuitableStore(

@@ -28,12 +28,13 @@ class Folders:
     written in its place would be lost to it.
 
     That a folder is in its parent durably, and so on up to the root, is established once a process (another
-    process's mkdir may be unsynced) and remembered in `_anchored`. A folder that was removed and made again needs
-    it anew: `Removals` tells, and all is forgotten. It is asked behind the rename whose folder is to be synced: if
-    that folder is a second one, its forerunner's removal is counted.
+    process's mkdir may be unsynced) and remembered: in `_lasting` for folders that are never removed, in `_anchored`
+    for the others. One that was removed and made again needs it anew: `Removals` tells, and `_anchored` is forgotten.
+    It is asked behind the rename whose folder is to be synced: if that folder is a second one, its forerunner's
+    removal is counted.
     """
 
-    __slots__ = ("_anchored", "_fixed", "_health", "_removals", "_root", "_syscalls")
+    __slots__ = ("_anchored", "_fixed", "_health", "_lasting", "_removals", "_root", "_syscalls")
 
     def __init__(self, root: str, fixed: Iterable[str], syscalls: Syscalls, health: Health) -> None:
         self._root = root
@@ -42,16 +43,19 @@ class Folders:
         self._health = health
         self._removals = Removals(f"{root}/{LOCK}/removed", syscalls)
         self._anchored: tuple[int, set[str]] = (-1, set())
+        self._lasting: set[str] = set()
 
     def path(self, folder: str) -> str:
         """The absolute path of a folder."""
         return f"{self._root}/{folder}" if folder else self._root
 
     def make_fixed(self) -> None:
-        """Makes the folders that are there from the start. Raises OSError."""
+        """Makes the folders that are there from the start, durably. Raises OSError."""
         for folder in self._fixed:
             with contextlib.suppress(FileExistsError):
                 self._syscalls.mkdir(self.path(folder))
+        self._fsync("", set())
+        self._lasting.update(self._fixed)
 
     def expect(self, key: str) -> None:
         """StoreFailed where the fixed folder of a key or prefix is gone: that the key is absent says nothing then."""
@@ -104,12 +108,13 @@ class Folders:
             while not self._fsync(folder, done):
                 folder = folder_of(folder)
             path = [folder]
-            while folder and folder not in anchored:
+            while folder and folder not in self._lasting and folder not in anchored:
                 folder = folder_of(folder)
                 if not self._fsync(folder, done):
                     break  # removed meanwhile, with all that was in it
                 path.append(folder)
-            anchored.update(path)
+            for each in path:
+                (anchored if _removable(each) else self._lasting).add(each)
 
     def below(self, folder: str) -> list[str]:
         """This folder, and all folders in it at any depth; nothing where it is absent. Raises OSError."""
@@ -124,8 +129,7 @@ class Folders:
 
     def drop_empty(self, folder: str) -> None:
         """Removes a folder and its parents as far as they are empty and of a kind that goes away. Raises OSError."""
-        least = REMOVABLE.get(folder.partition("/")[0])
-        while least is not None and folder.count("/") + 1 >= least:
+        while _removable(folder):
             path = self.path(folder)
             try:
                 with os.scandir(path) as entries:
@@ -151,6 +155,8 @@ class Folders:
 
     def _remembered(self) -> set[str]:
         removals = self._removals.count()
+        if len(self._lasting) > _REMEMBERED:
+            self._lasting = set()
         remembered, anchored = self._anchored
         if removals != remembered or len(anchored) > _REMEMBERED:
             anchored = set()  # a new one: threads that still fill the old one do so in vain
@@ -178,3 +184,9 @@ class Folders:
             os.close(fd)
         done.add(folder)
         return True
+
+
+def _removable(folder: str) -> bool:
+    """Whether a folder goes away once it is empty."""
+    least = REMOVABLE.get(folder.partition("/")[0])
+    return least is not None and folder.count("/") + 1 >= least

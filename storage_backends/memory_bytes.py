@@ -54,8 +54,8 @@ class MemoryBytes:
             blob.data.cut(offset)
             blob.durable = min(blob.durable, offset)
             blob.mtime = self._medium.clock()
-            blob.writer = writer = _MemoryWriter(self._medium, blob, key)
             self._medium.faults.after()
+            blob.writer = writer = _MemoryWriter(self._medium, blob, key)
         return writer
 
     def finish(self, key: str, size: int, state: State = None) -> None:
