@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 # The list names Debian's programs, so they come before another build of the same name on PATH.
 _SEARCH_PATH = os.pathsep.join(("/usr/bin", "/usr/sbin", os.environ.get("PATH", "")))
 
-UNAUTHORIZED = r"(?i)\b401\b|unauthorized|authentication required|no basic auth credentials"
+UNAUTHORIZED = r"(?i)\b401\b|unauthorized|authentication required|basic (auth )?credentials?"
 """How clients put it when a registry answers 401, for `run(fails_with=...)`."""
 
 

@@ -8,10 +8,12 @@ from tests.foreign import need, run
 from tests.processes import ServerProcess
 
 # Podman runs no daemon, so a process that does nothing holds the mount namespace open. In it the storage is
-# in memory, where unpacking and removing tens of thousands of files is quick, and podman mounts it over
-# itself and leaves that.
+# in memory, where unpacking and removing tens of thousands of files is quick; podman mounts it over itself
+# and leaves that. What podman remembers of other storage, and keeps in a fixed place, is hidden from it.
 _START = """
 mount -t tmpfs tmpfs "$0/storage"
+mkdir -p /var/lib/containers
+mount -t tmpfs tmpfs /var/lib/containers
 touch "$0/ready"
 exec sleep infinity
 """
