@@ -1,0 +1,46 @@
+"""The machine in general terms, so that figures can be read elsewhere: no host names, no paths."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+_IN_MEMORY = frozenset({"tmpfs", "ramfs", "hugetlbfs"})
+
+
+class NotOnDisk(Exception):
+    """The folder for the data is kept in memory, where a sync costs nothing and proves nothing."""
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds `folder`, for example `ext4`. Raises NotOnDisk for one in memory."""
+    device = os.stat(folder).st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    kind = "unknown"
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, source = line.partition(" - ")
+        if mount.split()[2] == wanted:
+            kind = source.split()[0]
+    if kind in _IN_MEMORY:
+        raise NotOnDisk(f"{folder} is on {kind}: name a folder on a disk with --data")
+    return kind
+
+
+def describe(folder: Path) -> dict[str, str | int]:
+    """Cores, memory (GiB), kernel, file system under the data, Python; ready for JSON."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "sha_instructions": "yes" if _has_sha() else "no",
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "kernel": "Linux " + ".".join(platform.release().split(".")[:2]),
+        "file_system": file_system(folder),
+        "python": platform.python_version(),
+    }
+
+
+def _has_sha() -> bool:
+    # x86 calls them sha_ni, ARM sha2.
+    words = Path("/proc/cpuinfo").read_text().split()
+    return "sha_ni" in words or "sha2" in words
