@@ -7,11 +7,9 @@ from the parsed arguments to an exit code. Names with a blank are sub-commands (
 
 from __future__ import annotations
 
-from typing import Final
-
-COMMANDS: Final = {
+COMMANDS = {
     "serve": ("Serve the registry.", "registry.serve.command:serve"),
-    "htpasswd": ("Add, change or delete a user in a password file.", "registry.auth.htpasswd_command:htpasswd"),
+    "htpasswd": ("Add, change or delete a user in a password file.", "registry.htpasswd_command:htpasswd"),
     "gc": ("Delete what nothing refers to any more.", "registry.upkeep.commands:gc"),
     "fsck": ("Check everything that a store holds.", "registry.upkeep.commands:fsck"),
     "repository ls": ("List the repositories of a store.", "registry.upkeep.commands:repository_ls"),

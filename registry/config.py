@@ -31,6 +31,7 @@ class Settings(Immutable):
     trusted_proxies: tuple[str, ...]
     htpasswd: str | None
     anonymous_pull: bool
+    token_secret: str | None
     immutable: tuple[str, ...]
     sparse: tuple[str, ...]
     read_only: bool
@@ -65,7 +66,8 @@ class Settings(Immutable):
                 try:
                     value = BY_NAME[name].kind.read(value)
                 except ValueError as error:
-                    raise SettingsError(f"{name}: {value!r} is not accepted; give {error}") from None
+                    shown = "the value" if BY_NAME[name].secret else repr(value)
+                    raise SettingsError(f"{name}: {shown} is not accepted; give {error}") from None
                 values[name] = value
         in_memory = values["store"] == "memory:"
         if values["workers"] is None:
@@ -95,5 +97,9 @@ class Settings(Immutable):
         return hash(tuple(self.as_dict().values()))
 
     def __repr__(self) -> str:
-        given = (f"{name}={value!r}" for name, value in self.as_dict().items() if value != BY_NAME[name].default)
+        given = (
+            f"{name}={'...' if BY_NAME[name].secret else repr(value)}"
+            for name, value in self.as_dict().items()
+            if value != BY_NAME[name].default
+        )
         return f"Settings({', '.join(given)})"

@@ -86,6 +86,11 @@ def _store(text: str) -> None:
         )
 
 
+def _secret(text: str) -> None:
+    if len(text) < 16:
+        raise ValueError("text of 16 characters or more, for example from `openssl rand -hex 32`")
+
+
 _PATH: Final = "a path"
 
 TABLE: Final = (
@@ -145,6 +150,15 @@ TABLE: Final = (
         "do everything.",
     ),
     Setting("anonymous_pull", Switch(), False, "BOOL", "Pulling needs no user, although there is an htpasswd file."),
+    Setting(
+        "token_secret",
+        Text("text of 16 characters or more", optional=True, check=_secret),
+        None,
+        "TEXT",
+        "The key that signs tokens; servers that share it take each other's. Unset: a new one at each start, and "
+        "clients ask for new tokens. Best given as a file, in WHERRY_TOKEN_SECRET_FILE: other users can see flags.",
+        secret=True,
+    ),
     Setting(
         "immutable",
         Texts("patterns TAG or REPOSITORY:TAG with * and ?", _tag_pattern),

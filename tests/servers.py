@@ -16,8 +16,8 @@ from tests.processes import ServerProcess
 # The command beside the interpreter that runs the tests, so that both see the same code.
 WHERRY = os.path.join(os.path.dirname(sys.executable), "wherry")
 
-# Expects the start-up line `wherry: serving URL [URL ...] from STORE ...`.
-_SERVING = re.compile(r"^wherry: serving (?P<urls>\S.*?) from ", re.MULTILINE)
+# One line for each address, all written at once: `wherry 1.2.3: serving URL from STORE (2 workers)`.
+_SERVING = re.compile(r"^wherry \S+: serving (\S+) from .*\n", re.MULTILINE)
 
 
 class RunningRegistry(ServerProcess):
@@ -44,7 +44,7 @@ class RunningRegistry(ServerProcess):
         )
         try:
             self.wait_until("the start-up line", lambda: bool(_SERVING.search(self.log())), seconds)
-            self.urls = _urls(self.log())
+            self.urls = _SERVING.findall(self.log())
             self.wait_until(f"an answer from {self.url}", self._ready, seconds)
         except BaseException:
             self.kill()
@@ -52,7 +52,7 @@ class RunningRegistry(ServerProcess):
 
     @property
     def url(self) -> str:
-        """The first address that it serves, for example `http://127.0.0.1:40031`."""
+        """The first address that it serves: `http://127.0.0.1:40031`, or `http+unix:///PATH`; `urls` has all."""
         return self.urls[0]
 
     @property
@@ -61,16 +61,11 @@ class RunningRegistry(ServerProcess):
         return urlsplit(self.url).netloc
 
     def _ready(self) -> bool:
-        return status_of(f"{self.url}/readyz") == 200
+        over_tcp = [url for url in self.urls if "+unix:" not in url]
+        return all(status_of(f"{url}/readyz") == 200 for url in over_tcp)
 
     def __enter__(self) -> Self:
         return self
-
-
-def _urls(log: str) -> list[str]:
-    said = _SERVING.search(log)
-    assert said is not None
-    return re.findall(r"https?://[^\s,]+", said["urls"])
 
 
 def status_of(url: str) -> int:

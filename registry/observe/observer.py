@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from aiohttp.web import BaseRequest, StreamResponse
+    from registry.api.request import Request
+    from registry.api.response import Response
 
 
 class Observer(Protocol):
     """Every method returns within microseconds, raises nothing, and is called in the event loop's thread."""
 
-    def request_id(self, request: BaseRequest) -> str | None:
+    def request_id(self, request: Request) -> str | None:
         """Called before anything else is done for a request; the value of its answer's X-Request-Id, if one is sent."""
         ...
 
     def answered(
         self,
-        request: BaseRequest,
-        response: StreamResponse,
+        request: Request,
+        response: Response,
         *,
         route: str,
         seconds: float,
@@ -46,5 +47,8 @@ class Observer(Protocol):
         ...
 
     def metrics(self) -> bytes | None:
-        """The page for GET /metrics in Prometheus' text format, None where there is none (404)."""
+        """The page for GET /metrics in Prometheus' text format, None where there is none (404).
+
+        The exception of both rules: takes milliseconds, and is called in a thread.
+        """
         ...
