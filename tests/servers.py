@@ -44,7 +44,7 @@ class RunningRegistry(ServerProcess):
         )
         try:
             self.wait_until("the start-up line", lambda: bool(_SERVING.search(self.log())), seconds)
-            self.urls = _SERVING.findall(self.log())
+            self.urls: list[str] = _SERVING.findall(self.log())
             self.wait_until(f"an answer from {self.url}", self._ready, seconds)
         except BaseException:
             self.kill()
