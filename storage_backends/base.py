@@ -25,7 +25,9 @@ Every single operation is linearizable over all processes that share the store:
 **Bytes.** Written in order by one writer at a time, under a key that is never used again:
 
 - `write` opens the bytes at an offset and cuts what lies behind it; `BytesShort` if they end before it,
-  `BytesBusy` while another writer, in any process, has them.
+  `BytesBusy` while another writer, in any process, has them. `allowed` is called when they are this writer's and before
+  anything is cut: what it raises leaves them as they were. So who looks there whether the bytes are still to be
+  written, and swaps what says so before `close`, never cuts what another has had accepted.
 - What a writer has written is readable after its `close`, durable after `finish`.
 - `read` gives a range; `BytesGone` if they are not there. `delete` is idempotent.
 
@@ -37,7 +39,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from storage_backends.errors import CorruptRecord
@@ -141,6 +143,10 @@ class Writer(Protocol):
 
     def write(self, data: bytes | bytearray | memoryview) -> None: ...
 
+    def flush(self) -> State:
+        """What was written can be read, and gone on with from this state once this writer is closed."""
+        ...
+
     def close(self) -> State:
         """What was written can be read and gone on with; the state to give to the next `write` or `finish`."""
         ...
@@ -153,7 +159,9 @@ class Writer(Protocol):
 class Bytes(Protocol):
     """See the module's text for what is promised of each method."""
 
-    def write(self, key: str, offset: int, state: State = None) -> Writer: ...
+    def write(
+        self, key: str, offset: int, state: State = None, allowed: Callable[[], None] | None = None
+    ) -> Writer: ...
 
     def finish(self, key: str, size: int, state: State = None) -> None:
         """`size` bytes are there, no more, and durable from now on: what lies behind is cut. Idempotent.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Self
 
 from storage_backends.base import Listed, State, Writer
@@ -38,12 +38,14 @@ class DiskBytes:
         self._names: Final = names
         self._room: Final = room
 
-    def write(self, key: str, offset: int, state: State = None) -> Writer:
+    def write(self, key: str, offset: int, state: State = None, allowed: Callable[[], None] | None = None) -> Writer:
         check_key(key)
         try:
             self._room.check(f"write {key}")
             fd = self._locked(key, offset)
             try:
+                if allowed is not None:
+                    allowed()
                 size = os.fstat(fd).st_size
                 if size < offset:
                     raise BytesShort(f"{key}: {size} bytes, to be written at {offset}")
@@ -76,6 +78,7 @@ class DiskBytes:
                 os.close(fd)
             self._folders.sync((folder_of(key),))
         except (FileNotFoundError, NotADirectoryError):
+            self._folders.expect(key)
             raise BytesGone(f"{key}: no bytes are there") from None
         except OSError as error:
             raise self._health.failure(error, f"finish {key}") from error
@@ -131,7 +134,7 @@ class DiskBytes:
         try:
             self._syscalls.unlink(f"{self._root}/{key}")
         except (FileNotFoundError, NotADirectoryError):
-            return
+            self._folders.expect(key)
         except OSError as error:
             raise self._health.failure(error, f"delete {key}") from error
 
@@ -141,8 +144,7 @@ class DiskBytes:
             found = list_tree(self._root, prefix, after, limit, self._names)
         except OSError as error:
             raise self._health.unread(error, f"list {prefix}") from error
-        if not found:
-            self._folders.expect(prefix)
+        self._folders.expect(prefix)
         return found
 
     def open_local(self, key: str) -> int:
@@ -164,6 +166,7 @@ class DiskBytes:
                 try:
                     fd = self._syscalls.open(path, _WRITE)
                 except (FileNotFoundError, NotADirectoryError):
+                    self._folders.expect(key)
                     raise BytesShort(f"{key}: no bytes are there, to be written at {offset}") from None
             else:
                 fd = self._folders.create(key, CREATE)
@@ -220,6 +223,9 @@ class _DiskWriter:
                 self._started = self._at
         except OSError as error:
             raise self._health.failure(error, f"write {self._key}") from error
+
+    def flush(self) -> State:
+        return None
 
     def close(self) -> State:
         if self._fd >= 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final, Self
 
@@ -37,8 +37,28 @@ class MemoryBytes:
         self._medium: Final = medium
         self._blobs: dict[str, _Blob] = {}
 
-    def write(self, key: str, offset: int, state: State = None) -> Writer:
+    def write(self, key: str, offset: int, state: State = None, allowed: Callable[[], None] | None = None) -> Writer:
         check_key(key)
+        blob, writer = self._taken(key, offset)
+        try:
+            if allowed is not None:
+                allowed()
+            with self._medium.lock:
+                if blob.writer is not writer:
+                    raise BytesGone(f"{key}: deleted while they were being opened")
+                if blob.data is None:
+                    blob.data, blob.durable, blob.older = Chunks(), 0, None
+                blob.data.cut(offset)
+                blob.durable = min(blob.durable, offset)
+                blob.mtime = self._medium.clock()
+                self._medium.faults.after()
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def _taken(self, key: str, offset: int) -> tuple[_Blob, _MemoryWriter]:
+        """The bytes, as they are, with a writer that has them. BytesBusy, BytesShort."""
         with self._medium.lock:
             self._medium.faults.before("open", key)
             blob = self._blobs.get(key)
@@ -49,14 +69,8 @@ class MemoryBytes:
                 raise BytesShort(f"{key}: {there.size if there is not None else 0} bytes, to be written at {offset}")
             if blob is None:
                 blob = self._blobs[key] = _Blob()
-            if blob.data is None:
-                blob.data, blob.durable, blob.older = Chunks(), 0, None
-            blob.data.cut(offset)
-            blob.durable = min(blob.durable, offset)
-            blob.mtime = self._medium.clock()
-            self._medium.faults.after()
             blob.writer = writer = _MemoryWriter(self._medium, blob, key)
-        return writer
+            return blob, writer
 
     def finish(self, key: str, size: int, state: State = None) -> None:
         check_key(key)
@@ -168,6 +182,9 @@ class _MemoryWriter:
             self._blob.data.append(data)
             self._blob.mtime = self._medium.clock()
             self._medium.faults.after()
+
+    def flush(self) -> State:
+        return None
 
     def close(self) -> State:
         with self._medium.lock:
