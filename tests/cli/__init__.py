@@ -1,0 +1,1 @@
+"""The command `wherry` as a user types it, run as a process."""

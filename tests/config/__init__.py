@@ -1,0 +1,1 @@
+"""Settings: how values are read, where they come from, which of two wins. No server runs here."""
