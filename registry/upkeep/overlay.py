@@ -92,7 +92,7 @@ class OverlayBytes:
         self._below: Final = below
         self._deleted: dict[str, None] = {}
 
-    def write(self, key: str, offset: int, state: State = None) -> NoReturn:
+    def write(self, key: str, offset: int, state: State = None, allowed: Callable[[], None] | None = None) -> NoReturn:
         raise StoreFailed(f"write {key}: this store is only looked at")
 
     def finish(self, key: str, size: int, state: State = None) -> NoReturn:
