@@ -12,7 +12,7 @@ from registry.api.response import OCTETS, Response, head_of
 from registry.auth.access import Action
 from registry.content import blobs as steps
 from registry.content.errors import BlobUnknown
-from registry.content.layout import DataKey, LinkKey
+from registry.content.layout import DataKey
 from registry.content.records import Record
 from storage_backends.errors import BytesGone, CorruptRecord
 
@@ -40,9 +40,9 @@ def prepared(digest: Digest, record: Record) -> Prepared:
 # HEAD
 
 
-def _is_old(registry: Registry, link: Record | None, record: Record) -> bool:
+def _is_old(registry: Registry, link: Record, record: Record) -> bool:
     """Whether one who may push, once told that the blob is here, could find it collected."""
-    if link is None or link.condemned or record.condemned:
+    if link.condemned or record.condemned:
         return True
     return link.mtime < registry.now() - registry.settings.grace / 2
 
@@ -59,11 +59,9 @@ def _may_push(registry: Registry, request: Request, route: Route) -> bool:
 def head_quickly(registry: Registry, request: Request, route: Route) -> Response | None:
     """None where the link is to be made young first."""
     assert route.digest is not None
-    record = registry.reads.blob(route.repository, route.digest)
-    if _may_push(registry, request, route):
-        link = registry.reads.records.get(LinkKey(route.repository, route.digest))
-        if _is_old(registry, link, record):
-            return None
+    link, record = registry.reads.held(route.repository, route.digest)
+    if _may_push(registry, request, route) and _is_old(registry, link, record):
+        return None
     return _head_of(request, route.digest, record)
 
 
@@ -77,13 +75,11 @@ def _head_of(request: Request, digest: Digest, record: Record) -> Response:
 async def head(registry: Registry, request: Request, route: Route) -> Response:
     assert route.digest is not None
     repository, digest = route.repository, route.digest
-    record = await registry.read(registry.reads.blob, repository, digest)
-    if _may_push(registry, request, route):
-        link = await registry.read(registry.reads.records.get, LinkKey(repository, digest))
-        if _is_old(registry, link, record):
-            older_than = registry.now() - registry.settings.grace / 2
-            if not await registry.run(steps.refresh(repository, digest, older_than)):
-                raise BlobUnknown(repository, digest)
+    link, record = await registry.read(registry.reads.held, repository, digest)
+    if _may_push(registry, request, route) and _is_old(registry, link, record):
+        older_than = registry.now() - registry.settings.grace / 2
+        if not await registry.run(steps.refresh(repository, digest, older_than)):
+            raise BlobUnknown(repository, digest)
     return _head_of(request, digest, record)
 
 

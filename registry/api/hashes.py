@@ -42,8 +42,8 @@ class Hashes:
 
     def keep(self, uuid: str, running: Running) -> None:
         """Keeps a state for the upload's next request."""
+        self._kept.pop(uuid, None)  # threads meet here: no step may rely on the one before
         self._kept[uuid] = running
-        self._kept.move_to_end(uuid)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from oci_spec import media_type
@@ -139,4 +140,6 @@ def _delete_manifest(registry: Registry, repository: str, digest: Digest, condit
     if conditions:
         registry.reads.manifest(repository, digest)
         conditions.check(f"manifest {digest}", str(digest))
-    drive(manifests.delete(repository, digest), registry.store)
+    matches = registry.is_immutable
+    immutable = None if matches is None else partial(matches, repository)
+    drive(manifests.delete(repository, digest, immutable), registry.store)

@@ -40,18 +40,20 @@ class _Bytes:
         self._writer: Writer | None = None
         self.uuid = uuid
         self.began = self.offset = int(session.fields["offset"])
-        self.state: State = session.fields["state"]
         self.running = running
 
     def open(self) -> None:
         """Takes the bytes for this request. BytesBusy, UploadConflict; UploadUnknown where they are gone."""
-        if self._writer is not None:
-            return
-        try:
-            self._writer = self._store.bytes.write(DataKey(self.uuid).path, self.offset, self.state)
-        except (BytesShort, BytesGone):
-            raise UploadUnknown(self.uuid) from None
-        # Nobody else writes from here on; whoever did between our look and this has swapped the session.
+        if self._writer is None:
+            try:
+                self._writer = self._store.bytes.write(
+                    DataKey(self.uuid).path, self.offset, self._session.fields["state"], self._still_open
+                )
+            except (BytesShort, BytesGone):
+                raise UploadUnknown(self.uuid) from None
+
+    def _still_open(self) -> None:
+        """Nobody else writes from here on; whoever did between our look and this has swapped the session."""
         now: Record | None = drive(_look(self.uuid), self._store)
         if now is None or now.digest is not None:
             raise UploadUnknown(self.uuid)
@@ -68,11 +70,15 @@ class _Bytes:
             self.running.hasher.update(data)
             self.running.offset = self.offset
 
+    def flush(self) -> State:
+        """What was written can be read; the state to go on from."""
+        return self._session.fields["state"] if self._writer is None else self._writer.flush()
+
     def close(self) -> None:
-        """What was written can be read, and gone on with."""
+        """Others may have the bytes: only once the session says what has become of them."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            self.state = writer.close()
+            writer.close()
 
     def digest(self, algorithm: str) -> Digest:
         """Of all bytes so far; reads them back where they were not all seen."""
@@ -117,10 +123,10 @@ def _pour(data: _Bytes, expected: int | None) -> Generator[None, memoryview | No
 
 def _keep(registry: Registry, data: _Bytes, session: Record) -> Record:
     """The session moves on to what was written."""
-    data.close()
+    state = data.flush()
     moved = session
     if data.offset != data.began:
-        moved = drive(uploads.advance(data.uuid, session, data.offset, data.state), registry.store)
+        moved = drive(uploads.advance(data.uuid, session, data.offset, state), registry.store)
     if data.running is not None:
         registry.hashes.keep(data.uuid, data.running)
     return moved
@@ -139,14 +145,15 @@ def chunk(registry: Registry, route: Route, session: Record, algorithm: str, exp
     assert route.uuid is not None
     data = _Bytes(registry, route.uuid, session)
     try:
-        data.running = _running(registry, route.uuid, data.began, algorithm)
-        yield from _pour(data, expected)
-    except (Cut, StoreError):
-        _keep_what_came(registry, data, session)
-        raise
+        try:
+            data.running = _running(registry, route.uuid, data.began, algorithm)
+            yield from _pour(data, expected)
+        except (Cut, StoreError):
+            _keep_what_came(registry, data, session)
+            raise
+        return _keep(registry, data, session)
     finally:
         data.close()
-    return _keep(registry, data, session)
 
 
 def close(registry: Registry, route: Route, session: Record, digest: Digest, expected: int | None) -> Sink[Record]:
@@ -157,16 +164,16 @@ def close(registry: Registry, route: Route, session: Record, digest: Digest, exp
     assert route.uuid is not None
     data = _Bytes(registry, route.uuid, session)
     try:
-        data.running = _running(registry, route.uuid, data.began, digest.algorithm)
-        yield from _pour(data, expected)
-        if not data.offset:
-            data.open()  # the empty blob has bytes too: none
-    except (Cut, StoreError):
-        _keep_what_came(registry, data, session)
-        raise
+        try:
+            data.running = _running(registry, route.uuid, data.began, digest.algorithm)
+            yield from _pour(data, expected)
+            data.open()
+        except (Cut, StoreError):
+            _keep_what_came(registry, data, session)
+            raise
+        return _completed(registry, data, session, digest)
     finally:
         data.close()
-    return _completed(registry, data, session, digest)
 
 
 def whole(registry: Registry, repository: str, uuid: str, author: Author, digest: Digest) -> Sink[Record]:
@@ -174,24 +181,25 @@ def whole(registry: Registry, repository: str, uuid: str, author: Author, digest
     session = drive(uploads.begin(repository, uuid, author), registry.store)
     data = _Bytes(registry, uuid, session, Running(digest.algorithm, digest.hasher()))
     try:
-        yield from _pour(data, None)
-        if not data.offset:
+        try:
+            yield from _pour(data, None)
             data.open()
-    except BaseException:
+        except BaseException:
+            _drop(registry, data, session)
+            raise
+        return _completed(registry, data, session, digest)
+    finally:
         data.close()
-        _drop(registry, data, session)
-        raise
-    data.close()
-    return _completed(registry, data, session, digest)
 
 
 def _completed(registry: Registry, data: _Bytes, session: Record, digest: Digest) -> Record:
+    state = data.flush()
     found = data.digest(digest.algorithm)
     if found != digest:
         _drop(registry, data, session)
         raise DigestMismatch(digest, found)
     try:
-        return drive(uploads.complete(data.uuid, session, digest, data.offset, data.state), registry.store)
+        return drive(uploads.complete(data.uuid, session, digest, data.offset, state), registry.store)
     except (BytesShort, BytesGone):
         raise UploadUnknown(data.uuid) from None
 

@@ -37,6 +37,7 @@ from registry.content.layout import (
     ManifestKey,
     ReferrerKey,
     SessionKey,
+    TagKey,
     TrashKey,
 )
 from registry.content.records import Record, new_trash
@@ -245,7 +246,7 @@ def look_at_manifests(keys: Sequence[tuple[Key, Record]], *, tags: bool = True) 
             subject = record.manifest.subject
             if subject is not None and (yield Get(ManifestKey(key.repository, subject.digest))) is not None:
                 held.add(key)
-        held |= yield from _tagged(keys)
+        held |= yield from tagged(keys)
     return {key for key, _ in keys if key in held}
 
 
@@ -260,8 +261,8 @@ def look_at_blobs(keys: Sequence[tuple[Key, Record]]) -> Steps[set[Key]]:
     return used
 
 
-def _tagged(keys: Sequence[tuple[Key, Record]]) -> Steps[set[Key]]:
-    """Those that a tag names by digest and by the id of their creation."""
+def tagged(keys: Sequence[tuple[Key, Record]], counts: Callable[[str], bool] | None = None) -> Steps[set[Key]]:
+    """Those that a tag names by digest and by the id of their creation; of all tags, or of those that count."""
     by_value = {(str(key.digest), record.id): key for key, record in keys if isinstance(key, ManifestKey)}
     held: set[Key] = set()
     if not by_value:
@@ -273,7 +274,11 @@ def _tagged(keys: Sequence[tuple[Key, Record]]) -> Steps[set[Key]]:
         if not page:
             return held
         for path, _ in page:
-            tag: Record | None = yield Get(layout.parse(path))
+            key = layout.parse(path)
+            assert isinstance(key, TagKey)
+            if counts is not None and not counts(key.tag):
+                continue
+            tag: Record | None = yield Get(key)
             if tag is not None:
                 shown = tag.fields["shown"]
                 for value in [*([shown] if shown else []), *tag.fields["announced"]]:

@@ -5,14 +5,24 @@ The order of a put: manifest pending > tags announced > links, blob records, chi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from oci_spec.digest import Digest
 from oci_spec.manifest import Manifest
 from registry.content import catalog, tags
-from registry.content.errors import ManifestUnknown, NameUnknown, PartsUnknown, StillReferenced
+from registry.content.errors import Immutable, ManifestUnknown, NameUnknown, PartsUnknown, StillReferenced
 from registry.content.layout import CatalogKey, Key, LinkKey, ManifestKey, TagKey
-from registry.content.lifecycle import NOTHING, Look, Outcome, collect, ended, ensure, look_at_manifests, targets
+from registry.content.lifecycle import (
+    NOTHING,
+    Look,
+    Outcome,
+    collect,
+    ended,
+    ensure,
+    look_at_manifests,
+    tagged,
+    targets,
+)
 from registry.content.records import Author, Record, new_manifest
 from registry.content.steps import ABSENT, Get, Put, Steps
 from registry.content.tags import Check
@@ -85,12 +95,20 @@ def _explain(key: ManifestKey, record: Record, life: str) -> Steps[None]:
         )
 
 
-def delete(repository: str, digest: Digest) -> Steps[None]:
-    """Deletes a manifest and, at once, what its tags show; durable.
+def delete(repository: str, digest: Digest, immutable: Callable[[str], bool] | None = None) -> Steps[None]:
+    """Deletes a manifest and, at once, what its tags show; durable. `immutable`: whether a tag never goes.
 
-    Raises NameUnknown, ManifestUnknown, StillReferenced where an index of the repository names it.
+    Raises NameUnknown, ManifestUnknown, StillReferenced where an index of the repository names it, and Immutable where
+    such a tag shows it, or is about to.
     """
     key = ManifestKey(repository, digest)
+
+    def look(keys: Sequence[tuple[Key, Record]]) -> Steps[set[Key]]:
+        held = yield from whatever_tags_say(keys)
+        if immutable is not None:
+            held |= yield from tagged(keys, immutable)
+        return held
+
     while True:
         now: Record | None = yield Get(CatalogKey(repository))
         if now is None:
@@ -98,10 +116,12 @@ def delete(repository: str, digest: Digest) -> Steps[None]:
         record: Record | None = yield Get(key)
         if record is None or not record.firm or record.life != now.id:
             raise ManifestUnknown(repository, str(digest))
-        outcome = (yield from collect([key], whatever_tags_say, withdrawn=True))[key]
+        outcome = (yield from collect([key], look, withdrawn=True))[key]
         if outcome is Outcome.DELETED:
             return
         if outcome is Outcome.KEPT:
+            if immutable is not None and (yield from tagged([(key, record)], immutable)):
+                raise Immutable(f"manifest {digest} has an immutable tag in repository {repository!r}: it never goes")
             raise StillReferenced(f"manifest {digest}", f"an index of repository {repository!r}")
 
 

@@ -119,6 +119,10 @@ class Reads:
 
         The bytes may be gone at open, after a deletion or a quarantine: ask again then.
         """
+        return self.held(repository, digest)[1]
+
+    def held(self, repository: str, digest: Digest) -> tuple[Record, Record]:
+        """The repository's link to a blob, and the blob's record; as `blob`."""
         life = self.life(repository)
         link = self.records.get(LinkKey(repository, digest))
         if link is None or link.life != life:
@@ -126,7 +130,7 @@ class Reads:
         record = self.records.get(BlobKey(digest))
         if record is None or not record.firm or record.data is None:
             raise BlobUnknown(repository, digest)
-        return record
+        return link, record
 
     def tags(self, repository: str, after: str = "", limit: int | None = None) -> tuple[list[str], bool]:
         """(tags above `after` in byte order, whether more follow). Raises NameUnknown."""
