@@ -42,16 +42,18 @@ class DiskBytes:
         check_key(key)
         try:
             self._room.check(f"write {key}")
-            fd = self._locked(key, offset)
+            fd, fresh = self._locked(key, offset)
             try:
-                if allowed is not None:
-                    allowed()
                 size = os.fstat(fd).st_size
                 if size < offset:
                     raise BytesShort(f"{key}: {size} bytes, to be written at {offset}")
+                if allowed is not None:
+                    allowed()
                 if size > offset:
                     self._syscalls.ftruncate(fd, offset)
             except BaseException:
+                if fresh:
+                    self._syscalls.unlink(f"{self._root}/{key}")
                 os.close(fd)
                 raise
         except OSError as error:
@@ -158,22 +160,26 @@ class DiskBytes:
         except OSError as error:
             raise self._health.unread(error, f"open {key}") from error
 
-    def _locked(self, key: str, offset: int) -> int:
-        """A descriptor for writing with the file's lock held. Raises OSError, BytesBusy, BytesShort."""
+    def _locked(self, key: str, offset: int) -> tuple[int, bool]:
+        """A descriptor for writing with the lock held, and whether the file is new. OSError, BytesBusy, BytesShort."""
         path = f"{self._root}/{key}"
         while True:
-            if offset:
-                try:
-                    fd = self._syscalls.open(path, _WRITE)
-                except (FileNotFoundError, NotADirectoryError):
-                    self._folders.expect(key)
+            fresh = False
+            try:
+                fd = self._syscalls.open(path, _WRITE)
+            except (FileNotFoundError, NotADirectoryError):
+                self._folders.expect(key)
+                if offset:
                     raise BytesShort(f"{key}: no bytes are there, to be written at {offset}") from None
-            else:
-                fd = self._folders.create(key, CREATE)
+                try:
+                    fd = self._folders.create(key, CREATE | os.O_EXCL)
+                except FileExistsError:
+                    continue  # somebody else was faster
+                fresh = True
             try:
                 self._lock(fd, key)
                 if os.fstat(fd).st_nlink:
-                    return fd
+                    return fd, fresh
             except BaseException:
                 os.close(fd)
                 raise

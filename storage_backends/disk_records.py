@@ -106,6 +106,8 @@ class DiskRecords:
             stripe = self._stripes.acquire(key)
             try:
                 found = _version_at(path)
+                if found is None:
+                    self._folders.expect(key)
                 if found is None or not _matches(found, expected):
                     return False
                 self._syscalls.unlink(path)
@@ -138,8 +140,7 @@ class DiskRecords:
             found = list_tree(self._root, prefix, after, limit, self._names)
         except OSError as error:
             raise self._health.unread(error, f"list {prefix}") from error
-        if not found:
-            self._folders.expect(prefix)
+        self._folders.expect(prefix)
         return found
 
     def _rename_over(self, temporary: str, key: str) -> None:

@@ -3,7 +3,7 @@
 ::
 
     ROOT/tmp/ID/      temporary files of one process each
-    ROOT/lock/XX      the stripes that writers hold
+    ROOT/lock/stripes the locks of keys that writers hold
     ROOT/lock/removed see `removals`
     ROOT/lock/made    the fixed folders were all made: from then on one that is gone is missed, never made again
     ROOT/KEY          a record or bytes, the key being the path
@@ -30,7 +30,7 @@ from storage_backends.place import check_case, check_file_system, file_system_of
 from storage_backends.room import Room
 from storage_backends.scratch import Scratch
 from storage_backends.stripes import Stripes
-from storage_backends.syscalls import Syscalls
+from storage_backends.syscalls import CREATE, Syscalls
 
 TOPS: Final = ("catalog", "data", "blobs", "links", "repos", "uploads", "trash", "gc")
 """Folders that are made at the start and stay: one that is gone tells that the disk is not there."""
@@ -61,7 +61,7 @@ class FilesystemStore:
         self._health: Final = Health()
         self._room: Final = Room(self._root, floor)
         self._folders: Final = Folders(self._root, (*OWN, *TOPS), self._syscalls, self._health)
-        self._stripes: Final = Stripes(f"{self._root}/{LOCK}", self._syscalls)
+        self._stripes: Final = Stripes(f"{self._root}/{LOCK}/stripes", self._syscalls)
         self._scratch: Final = Scratch(self._root, self._syscalls, self._health)
         self._names: Final = FolderNames(self._syscalls)
         self._bytes: Final = DiskBytes(
@@ -103,7 +103,7 @@ class FilesystemStore:
             self._scratch.empty()
             self._scratch.drop(self._scratch.write(b"open"))
             check_case(f"{self._root}/{TMP}")
-            os.close(os.open(f"{self._root}/{LOCK}/{MADE}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            self._stripes.release(self._stripes.acquire("open"))
         except PermissionError as error:
             raise UnsuitableStore(
                 f"{self.name}: {error.strerror}: {error.filename}; give a folder that user {os.geteuid()} may write"
@@ -116,15 +116,17 @@ class FilesystemStore:
             raise self._health.failure(error, f"open {self.name}") from error
 
     def _make_fixed(self) -> None:
-        if not os.path.exists(f"{self._root}/{LOCK}/{MADE}"):
+        made = f"{self._root}/{LOCK}/{MADE}"
+        if not os.path.exists(made):
             self._folders.make_fixed()
-            return
+            os.close(self._syscalls.open(made, CREATE))
         gone = [name for name in (*OWN, *TOPS) if not os.path.isdir(f"{self._root}/{name}")]
         if gone:
             raise UnsuitableStore(
                 f"{self.name}: of this store {', '.join(gone)} is gone; mount or put back what was there. Where it is "
                 "lost for good, make an empty folder in its place and run `wherry fsck`"
             )
+        self._folders.trust_fixed()
 
     def check(self) -> None:
         """StoreFailed where a file cannot be written, or a write or fsync has failed; StoreFull without room."""

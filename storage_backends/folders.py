@@ -11,6 +11,7 @@ from typing import Final
 from storage_backends.errors import StoreFailed
 from storage_backends.health import Health
 from storage_backends.keys import LOCK, folder_of
+from storage_backends.os_errors import FULL
 from storage_backends.removals import Removals
 from storage_backends.syscalls import FOLDER, Syscalls
 
@@ -55,14 +56,18 @@ class Folders:
             with contextlib.suppress(FileExistsError):
                 self._syscalls.mkdir(self.path(folder))
         self._fsync("", set())
+
+    def trust_fixed(self) -> None:
+        """The fixed folders are durable: whoever made them has said so."""
         self._lasting.update(self._fixed)
 
     def expect(self, key: str) -> None:
-        """StoreFailed where the fixed folder of a key or prefix is gone: that the key is absent says nothing then."""
+        """StoreFailed where the root or the fixed folder of a key is gone: that the key is absent says nothing then."""
         top = key.partition("/")[0]
-        if top in self._fixed and not os.path.isdir(self.path(top)):
+        path = self.path(top if top in self._fixed else "")
+        if not os.path.isdir(path):
             raise StoreFailed(
-                f"{key}: the folder {self.path(top)} is gone; mount or put back what was there, then restart the server"
+                f"{key}: the folder {path} is gone; mount or put back what was there, then restart the server"
             )
 
     def make(self, folder: str) -> None:
@@ -140,8 +145,8 @@ class Folders:
             except FileNotFoundError:
                 pass  # somebody else removed it; the parent may be empty now
             except OSError as error:
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                    return
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST) or error.errno in FULL:
+                    return  # somebody put a key there, or there is no room to count the removal: the folder stays
                 raise
             folder = folder_of(folder)
 

@@ -1,9 +1,10 @@
-"""Locks of keys, over all threads and processes that share a folder: 256 files, one flock each."""
+"""Locks of keys, over all threads and processes that share a folder: 256 stripes, one byte each of one file."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import struct
 from threading import Lock
 from typing import Final
 from zlib import crc32
@@ -12,21 +13,31 @@ from storage_backends.syscalls import CREATE, Syscalls
 
 STRIPES: Final = 256
 
+_APART: Final = 2
+"""Bytes from one stripe to the next: the kernel would join neighbours and need memory to part them again."""
+
+
+def _flock(kind: int, stripe: int) -> bytes:
+    """A `struct flock` (fcntl(2)) over one byte."""
+    return struct.pack("@hhqqi0q", kind, os.SEEK_SET, stripe * _APART, 1, 0)
+
 
 class Stripes:
     """A key's stripe is held for one read and one rename, never while waiting for a disk or for another stripe.
 
-    One descriptor a stripe and process, opened at first use; a thread lock goes in front of it, since a flock belongs
-    to the descriptor and does not part threads that share it.
+    The lock is one of the open file description (F_OFD_SETLKW), so one descriptor serves a whole process, a deleting
+    server needs no new file on a full disk, and death lets go. A thread lock goes in front of each stripe, since
+    threads share the description.
     """
 
-    __slots__ = ("_fds", "_folder", "_locks", "_syscalls")
+    __slots__ = ("_fd", "_lock", "_locks", "_path", "_syscalls")
 
-    def __init__(self, folder: str, syscalls: Syscalls) -> None:
-        self._folder = folder
-        self._syscalls = syscalls
+    def __init__(self, path: str, syscalls: Syscalls) -> None:
+        self._path: Final = path
+        self._syscalls: Final = syscalls
         self._locks = [Lock() for _ in range(STRIPES)]
-        self._fds = [-1] * STRIPES
+        self._lock = Lock()
+        self._fd = -1
 
     def acquire(self, key: str) -> int:
         """Waits for the stripe of a key and holds it; gives its number for `release`. Raises OSError."""
@@ -34,34 +45,35 @@ class Stripes:
         lock = self._locks[stripe]
         lock.acquire()
         try:
-            fd = self._fds[stripe]
-            if fd < 0:
-                fd = self._fds[stripe] = self._syscalls.open(f"{self._folder}/{stripe:02x}", CREATE)
-            self._syscalls.flock(fd, fcntl.LOCK_EX)
+            self._syscalls.lock(self._fd if self._fd >= 0 else self._opened(), _TAKE[stripe])
         except BaseException:
             lock.release()
             raise
         return stripe
 
     def release(self, stripe: int) -> None:
-        """Lets a stripe go."""
-        try:
-            self._syscalls.flock(self._fds[stripe], fcntl.LOCK_UN)
-        except OSError:
-            # Closing releases a flock too, and cannot leave it held.
-            os.close(self._fds[stripe])
-            self._fds[stripe] = -1
-        finally:
-            self._locks[stripe].release()
+        """Lets a stripe go; that cannot fail, since it neither parts nor joins what is locked."""
+        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _LET_GO[stripe])
+        self._locks[stripe].release()
 
     def close(self) -> None:
-        """Closes the descriptors; nobody holds a stripe any more."""
-        for fd in self._fds:
-            if fd >= 0:
-                os.close(fd)
-        self._fds = [-1] * STRIPES
+        """Closes the descriptor; nobody holds a stripe any more."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def after_fork(self) -> None:
-        """In the child: descriptors of its own (an inherited one would share the parent's locks), free locks."""
+        """In the child: a descriptor of its own (an inherited one would share the parent's locks), free locks."""
         self._locks = [Lock() for _ in range(STRIPES)]
+        self._lock = Lock()
         self.close()
+
+    def _opened(self) -> int:
+        with self._lock:
+            if self._fd < 0:
+                self._fd = self._syscalls.open(self._path, CREATE)
+            return self._fd
+
+
+_TAKE: Final = [_flock(fcntl.F_WRLCK, stripe) for stripe in range(STRIPES)]
+_LET_GO: Final = [_flock(fcntl.F_UNLCK, stripe) for stripe in range(STRIPES)]

@@ -52,5 +52,9 @@ class Syscalls:
     def rmdir(self, path: str) -> None:
         os.rmdir(path)
 
+    def lock(self, fd: int, flock: bytes) -> None:
+        """Waits for a lock of the open file description; `flock` is the C structure of that name (fcntl(2))."""
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, flock)
+
     def flock(self, fd: int, operation: int) -> None:
         fcntl.flock(fd, operation)

@@ -56,6 +56,10 @@ class CountedSyscalls(Syscalls):
         self._count("rmdir")
         super().rmdir(path)
 
+    def lock(self, fd: int, flock: bytes) -> None:
+        self._count("lock")
+        super().lock(fd, flock)
+
     def flock(self, fd: int, operation: int) -> None:
         self._count("flock")
         super().flock(fd, operation)

@@ -102,6 +102,49 @@ def test_a_second_writer_is_told_that_the_bytes_are_busy(store_factory: StoreFac
     assert one.bytes.read(KEY, 0, 100) == b"hello world!"
 
 
+def test_who_may_write_is_asked_while_nobody_else_can_and_before_anything_is_cut(store: Store) -> None:
+    write(store, b"hello")
+    seen = []
+
+    def allowed() -> None:
+        seen.append(store.bytes.read(KEY, 0, 100))
+        with pytest.raises(BytesBusy):
+            store.bytes.write(KEY, 0)
+
+    with store.bytes.write(KEY, 2, None, allowed) as writer:
+        writer.write(b"!")
+    assert seen == [b"hello"]
+    assert store.bytes.read(KEY, 0, 100) == b"he!"
+
+
+@pytest.mark.parametrize("offset", [0, 2, 5])
+def test_bytes_that_may_not_be_written_stay_as_they_were_and_free(store: Store, offset: int) -> None:
+    def allowed() -> None:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        store.bytes.write("data/d1/new", 0, None, allowed)
+    assert store.bytes.size("data/d1/new") is None
+    write(store, b"hello")
+    with pytest.raises(RuntimeError, match="no"):
+        store.bytes.write(KEY, offset, None, allowed)
+    assert store.bytes.read(KEY, 0, 100) == b"hello"
+    write(store, b"", offset=5)
+
+
+def test_what_was_flushed_is_read_while_the_writer_goes_on(store: Store) -> None:
+    with store.bytes.write(KEY, 0) as writer:
+        writer.write(b"hello")
+        state = writer.flush()
+        assert store.bytes.read(KEY, 0, 100) == b"hello"
+        writer.write(b" world")
+    with store.bytes.write(KEY, 5, state) as writer:
+        writer.write(b"!")
+        state = writer.close()
+    store.bytes.finish(KEY, 6, state)
+    assert store.bytes.read(KEY, 0, 100) == b"hello!"
+
+
 def test_a_writer_that_fails_lets_the_bytes_go(store: Store) -> None:
     with pytest.raises(RuntimeError), store.bytes.write(KEY, 0) as writer:
         writer.write(b"hello")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -74,10 +75,11 @@ def test_a_file_system_that_folds_case_is_refused(tmp_path: Path, monkeypatch: p
     os.close(held)
 
 
-def test_a_file_system_without_locks_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["flock", "lock"])
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, kind: str) -> None:
     syscalls = CountedSyscalls()
     store = FilesystemStore(str(tmp_path), syscalls=syscalls)
-    syscalls.at = lambda number, name: fails(1, 95)(1, name) if name == "flock" else None
+    syscalls.at = lambda number, name: fails(1, 95)(1, name) if name == kind else None
     with pytest.raises(UnsuitableStore, match="no locks"):
         store.open()
 
@@ -241,6 +243,37 @@ def test_emptied_folders_go_where_they_may_and_nowhere_else(tmp_path: Path) -> N
     assert os.listdir(tmp_path / "blobs/sha256/1a") == []
     assert os.listdir(tmp_path / "gc/x") == []
     store.close()
+
+
+def test_on_a_full_disk_deleting_goes_on(tmp_path: Path) -> None:
+    class Full(CountedSyscalls):
+        there: frozenset[str] | None = None
+
+        def open(self, path: str, flags: int) -> int:
+            if self.there is not None and flags & os.O_CREAT and path not in self.there:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().open(path, flags)
+
+        def write(self, fd: int, data: bytes | memoryview) -> int:
+            if self.there is not None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(fd, data)
+
+    syscalls = Full()
+    store = FilesystemStore(str(tmp_path), syscalls=syscalls)
+    store.open()
+    keys = [f"links/sha256/1a/{number}/a" for number in range(40)]
+    for key in keys:
+        store.records.put(key, seal({})[0], ANY)
+    syscalls.there = frozenset(os.path.join(folder, name) for folder, _, names in os.walk(tmp_path) for name in names)
+    with pytest.raises(StoreFull, match="ENOSPC"):
+        store.records.put(keys[0], seal({})[0], ANY)
+    other = FilesystemStore(str(tmp_path), syscalls=syscalls)  # no descriptor is open yet
+    for key in keys:
+        assert other.records.delete(key, ANY)
+    assert store.records.list("links/") == []
+    store.close()
+    other.close()
 
 
 def test_a_folder_that_was_removed_and_made_again_is_made_durable_again(tmp_path: Path) -> None:
