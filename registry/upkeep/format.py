@@ -28,12 +28,11 @@ def check(store: Store) -> None:
     Raises UnsuitableStore for one that is newer, or holds things without saying what it is; StoreError.
     """
     for _ in range(2):
-        stored = store.records.get(KEY)
-        if stored is not None:
-            fields = _fields(stored.value)
+        fields = _read(store)
+        if fields is not None:
             break
         if not is_empty(store):
-            if store.records.get(KEY) is not None:
+            if _read(store) is not None:
                 continue  # made, and written to, by another process since we asked
             raise UnsuitableStore(
                 f"{store.name}: things are stored there, but no {KEY}: either this is no store of wherry, or "
@@ -51,11 +50,12 @@ def is_empty(store: Store) -> bool:
     return not store.records.list("", limit=1) and not store.bytes.list("", limit=1)
 
 
-def _fields(value: bytes) -> dict[str, Any]:
+def _read(store: Store) -> dict[str, Any] | None:
     try:
-        return unseal(value, KEY)[0]
-    except CorruptRecord as error:
-        raise UnsuitableStore(f"{error}; put {KEY} back from a backup") from None
+        stored = store.records.get(KEY)
+        return None if stored is None else unseal(stored.value, KEY)[0]
+    except CorruptRecord:
+        raise UnsuitableStore(f"{store.name}: {KEY} is no record; put it back from a backup") from None
 
 
 def _may_work(name: str, fields: dict[str, Any]) -> None:
