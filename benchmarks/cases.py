@@ -23,6 +23,7 @@ _UPLOADS: Final = "bench/uploads"
 # Of the loads whose requests are small or short.
 _CONNECTIONS: Final = 16
 _CLIENTS: Final = 10
+_WRITTEN: Final = 1 << 30
 
 
 class Target:
@@ -92,9 +93,12 @@ Load = Callable[[Bench, Address, Effort], Work]
 
 
 class Case:
-    """One row. `workers` are wherry's; `target` is the rate's, `cpu_target` that of CPU time per unit of work."""
+    """One row. `workers` are wherry's; `target` is the rate's, `cpu_target` that of CPU time per unit of work.
 
-    __slots__ = ("cpu_target", "load", "name", "target", "title", "unit", "workers")
+    `memory` is how much a run leaves in the page cache, in bytes, where that is much.
+    """
+
+    __slots__ = ("cpu_target", "load", "memory", "name", "target", "title", "unit", "workers")
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class Case:
         workers: int = 2,
         target: Target | None = None,
         cpu_target: Target | None = None,
+        memory: int = 0,
     ) -> None:
         self.name = name
         self.title = title
@@ -114,6 +119,7 @@ class Case:
         self.workers = workers
         self.target = target
         self.cpu_target = cpu_target
+        self.memory = memory
 
 
 def _manifest_by_tag(bench: Bench, address: Address, effort: Effort) -> Work:
@@ -173,8 +179,8 @@ CASES: Final = (
         target=_at_least(1.0),
         cpu_target=_at_most(0.7),
     ),
-    Case("upload-1", "Upload of 100 MB, 1 stream", BYTES, _upload_1, target=_at_least(1.2)),
-    Case("upload-4", "Upload of 100 MB, 4 streams", BYTES, _upload_4, target=_at_least(1.0)),
+    Case("upload-1", "Upload of 100 MB, 1 stream", BYTES, _upload_1, target=_at_least(1.2), memory=_WRITTEN),
+    Case("upload-4", "Upload of 100 MB, 4 streams", BYTES, _upload_4, target=_at_least(1.0), memory=_WRITTEN),
     Case("push-small", "Small images pushed by 10 clients", IMAGES, _push_small, target=_at_least(1.0)),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import platform
 from pathlib import Path
@@ -38,6 +39,23 @@ def describe(folder: Path) -> dict[str, str | int]:
         "file_system": file_system(folder),
         "python": platform.python_version(),
     }
+
+
+def touch_free_memory(most: int) -> None:
+    """Uses `most` bytes once and gives them back, or half the free memory where that is less.
+
+    A virtual machine may have to ask its host for memory that it has not used for some seconds, at several times the
+    price of the copy into the page cache for which it asks. What was given back last is handed out first, so doing
+    this before a run keeps that price out of it.
+    """
+    free = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemFree:"))
+    size = min(most, int(free.split()[1]) * 1024 // 2) // mmap.PAGESIZE * mmap.PAGESIZE
+    if not size:
+        return
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        # Two megabytes a fault instead of four kilobytes.
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        memory[:: mmap.PAGESIZE] = bytes(size // mmap.PAGESIZE)
 
 
 def _has_sha() -> bool:

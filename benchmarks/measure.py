@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from benchmarks import usage
+from benchmarks import machine, usage
 from benchmarks.cases import Bench, Case
 from benchmarks.effort import Effort
 from benchmarks.load.work import Work
@@ -57,16 +57,18 @@ def alternate(case: Case, servers: Sequence[Server], bench: Bench, effort: Effor
 
 
 def _run(case: Case, server: Server, bench: Bench, effort: Effort) -> Sample:
+    if case.memory:
+        machine.touch_free_memory(case.memory)
     # What others left unwritten would otherwise be written during this run.
     os.sync()
     before = usage.cpu_seconds(server.pid)
-    machine, own, start = usage.machine_cpu_seconds(), usage.own_cpu_seconds(), time.perf_counter()
+    total, own, start = usage.machine_cpu_seconds(), usage.own_cpu_seconds(), time.perf_counter()
     with usage.PeakMemory(server.pid) as peak:
         work = case.load(bench, server.address, effort)
     elapsed = time.perf_counter() - start
     after = usage.cpu_seconds(server.pid)
     own = usage.own_cpu_seconds() - own
-    machine = usage.machine_cpu_seconds() - machine
+    total = usage.machine_cpu_seconds() - total
     server.check()
     used = [seconds - before.get(process, 0.0) for process, seconds in after.items()]
     cpu = sum(used)
@@ -76,5 +78,5 @@ def _run(case: Case, server: Server, bench: Bench, effort: Effort) -> Sample:
         max(used) / cpu if cpu and len(used) > 1 else None,
         peak.bytes,
         work.client_cpu / (work.seconds * _CORES),
-        max(0.0, machine - own - cpu) / (elapsed * _CORES),
+        max(0.0, total - own - cpu) / (elapsed * _CORES),
     )
