@@ -64,7 +64,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str = "",
-    seconds: float = 120,
+    seconds: float = 300,
     fails_with: str = "",
 ) -> str:
     """Runs a program to its end and gives its standard output; `env` is added to the environment.

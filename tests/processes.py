@@ -81,6 +81,8 @@ class ServerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            error.add_note(f"{type(self).__name__} printed last:\n{self.log()[-4000:]}")
         if self.process.poll() is None:
             self.stop()
         else:

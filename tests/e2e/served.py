@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.credentials import Credentials
+from tests.distribution_v3 import DistributionRegistry
 from tests.e2e.oci_layout import INDEX, MANIFEST
+from tests.processes import ServerProcess
+from tests.servers import RunningRegistry
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -25,10 +28,16 @@ class Answer(NamedTuple):
 
 
 class Served:
-    """A running registry at `address` (host:port); `authority` is the CA certificate, None without TLS."""
+    """A running registry; `authority` is the CA certificate, None without TLS."""
 
-    def __init__(self, address: str, authority: Path | None, credentials: Credentials | None) -> None:
-        self.address = address
+    def __init__(
+        self,
+        registry: RunningRegistry | DistributionRegistry,
+        authority: Path | None,
+        credentials: Credentials | None,
+    ) -> None:
+        self.process: ServerProcess = registry
+        self.address = registry.address
         self.authority = authority
         self.credentials = credentials
 

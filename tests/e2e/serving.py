@@ -17,7 +17,11 @@ CREDENTIALS = Credentials("robot", "correct horse: battery+staple/%")
 
 @contextlib.contextmanager
 def serving(
-    *, authority: CertificateAuthority | None, credentials: Credentials | None, host: str = "127.0.0.1"
+    *,
+    authority: CertificateAuthority | None = None,
+    credentials: Credentials | None = None,
+    anonymous_pull: bool = False,
+    host: str = "127.0.0.1",
 ) -> Iterator[Served]:
     """A registry with an empty store on disk, over TLS if an authority is given, closed if credentials are."""
     with tempfile.TemporaryDirectory(prefix="registry-") as folder:
@@ -27,6 +31,11 @@ def serving(
         if credentials is not None:
             htpasswd = write_htpasswd(Path(folder) / "htpasswd", credentials)
         with registry_under_test(
-            Path(folder) / "store", host=host, htpasswd=htpasswd, tls_cert=certificate, tls_key=key
+            Path(folder) / "store",
+            host=host,
+            htpasswd=htpasswd,
+            anonymous_pull=anonymous_pull,
+            tls_cert=certificate,
+            tls_key=key,
         ) as registry:
-            yield Served(registry.address, authority.certificate_file if authority else None, credentials)
+            yield Served(registry, authority.certificate_file if authority else None, credentials)

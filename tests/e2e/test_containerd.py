@@ -1,7 +1,6 @@
 """containerd, through its client ctr."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,58 +15,51 @@ from tests.foreign import UNAUTHORIZED
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="session")
-def engine() -> Iterator[ContainerdEngine]:
-    """A containerd that no other test run sees."""
-    with ContainerdEngine() as engine:
-        yield engine
-
-
 def test_ctr_pushes_and_pulls_the_image_unchanged(
-    engine: ContainerdEngine, served: Served, debian: OciLayout, tmp_path: Path
+    containerd: ContainerdEngine, served: Served, debian: OciLayout, tmp_path: Path
 ) -> None:
     image, digest = f"{served.address}/e2e/ctr:1", debian.entry()["digest"]
-    _load(engine, debian, DEBIAN, image, tmp_path)
+    _load(containerd, debian, DEBIAN, image, tmp_path)
     if served.credentials:
-        engine.ctr("images", "push", *_hosts(served, tmp_path), image, fails_with=UNAUTHORIZED)
+        containerd.ctr("images", "push", *_hosts(served, tmp_path), image, fails_with=UNAUTHORIZED)
     reach = [*_hosts(served, tmp_path), *_user(served)]
 
-    engine.ctr("images", "push", *reach, image)
+    containerd.ctr("images", "push", *reach, image)
     assert served.digest("e2e/ctr", "1") == digest
 
     # Nothing may be left in the content store, or the pull would fetch nothing.
-    engine.ctr("images", "remove", "--sync", image)
-    assert engine.blobs() == set()
-    engine.ctr("images", "pull", *reach, image)
-    assert engine.image_digest(image) == digest
-    assert engine.blobs() == debian.blobs()
-    engine.ctr("images", "remove", "--sync", image)
+    containerd.ctr("images", "remove", "--sync", image)
+    assert containerd.blobs() == set()
+    containerd.ctr("images", "pull", *reach, image)
+    assert containerd.image_digest(image) == digest
+    assert containerd.blobs() == debian.blobs()
+    containerd.ctr("images", "remove", "--sync", image)
 
 
 def test_ctr_pushes_and_pulls_an_index_whole(
-    engine: ContainerdEngine, served: Served, many: OciLayout, tmp_path: Path
+    containerd: ContainerdEngine, served: Served, many: OciLayout, tmp_path: Path
 ) -> None:
     image, digest = f"{served.address}/e2e/ctr-many:1", many.entry()["digest"]
-    _load(engine, many, MANY, image, tmp_path)
+    _load(containerd, many, MANY, image, tmp_path)
     reach = [*_hosts(served, tmp_path), *_user(served)]
 
-    engine.ctr("images", "push", *reach, image)
+    containerd.ctr("images", "push", *reach, image)
     assert served.digest("e2e/ctr-many", "1") == digest
 
-    engine.ctr("images", "remove", "--sync", image)
-    assert engine.blobs() == set()
-    engine.ctr("content", "fetch", "--all-platforms", *reach, image)
-    assert engine.image_digest(image) == digest
-    assert engine.blobs() == many.blobs()
-    engine.ctr("images", "remove", "--sync", image)
+    containerd.ctr("images", "remove", "--sync", image)
+    assert containerd.blobs() == set()
+    containerd.ctr("content", "fetch", "--all-platforms", *reach, image)
+    assert containerd.image_digest(image) == digest
+    assert containerd.blobs() == many.blobs()
+    containerd.ctr("images", "remove", "--sync", image)
 
 
-def _load(engine: ContainerdEngine, layout: OciLayout, name: str, image: str, scratch: Path) -> None:
+def _load(containerd: ContainerdEngine, layout: OciLayout, name: str, image: str, scratch: Path) -> None:
     """Puts the layout's image or index into the content store under the name `image`."""
     archive = layout.archive(scratch / "archive.tar")
-    engine.ctr("images", "import", "--all-platforms", "--no-unpack", "--base-name=kept", str(archive))
-    engine.ctr("images", "tag", f"kept:{name}", image)
-    engine.ctr("images", "remove", f"kept:{name}")
+    containerd.ctr("images", "import", "--all-platforms", "--no-unpack", "--base-name=kept", str(archive))
+    containerd.ctr("images", "tag", f"kept:{name}", image)
+    containerd.ctr("images", "remove", f"kept:{name}")
     archive.unlink()
 
 

@@ -21,18 +21,11 @@ KEPT = "kept/debian:1"
 
 
 @pytest.fixture(scope="session")
-def engine(debian: OciLayout) -> Iterator[DockerEngine]:
-    """A docker engine that no other test run sees, with the Debian image in it."""
-    skopeo = need("skopeo")
-    with DockerEngine() as engine:
-        run(
-            skopeo,
-            "copy",
-            f"--dest-daemon-host={engine.host}",
-            f"oci:{debian.folder}:{DEBIAN}",
-            f"docker-daemon:{KEPT}",
-        )
-        yield engine
+def engine(docker_engine: DockerEngine, debian: OciLayout) -> DockerEngine:
+    """The docker engine, with the Debian image in it."""
+    source, target = f"oci:{debian.folder}:{DEBIAN}", f"docker-daemon:{KEPT}"
+    run(need("skopeo"), "copy", f"--dest-daemon-host={docker_engine.host}", source, target)
+    return docker_engine
 
 
 @pytest.fixture

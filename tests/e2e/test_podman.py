@@ -1,7 +1,6 @@
 """podman, with storage of its own."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,16 @@ KEPT = "localhost/kept:1"
 
 
 @pytest.fixture(scope="session")
-def storage(debian: OciLayout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanStorage]:
-    """A podman that no other test run sees, with the Debian image in it."""
-    with PodmanStorage() as storage:
-        archive = debian.archive(tmp_path_factory.mktemp("podman") / "archive.tar")
-        storage.podman("load", "--quiet", "--input", str(archive))
-        archive.unlink()
-        storage.podman("tag", DEBIAN, KEPT)
-        storage.podman("untag", DEBIAN, DEBIAN)
-        yield storage
+def storage(
+    podman_storage: PodmanStorage, debian: OciLayout, tmp_path_factory: pytest.TempPathFactory
+) -> PodmanStorage:
+    """The podman, with the Debian image in it."""
+    archive = debian.archive(tmp_path_factory.mktemp("podman") / "archive.tar")
+    podman_storage.podman("load", "--quiet", "--input", str(archive))
+    archive.unlink()
+    podman_storage.podman("tag", DEBIAN, KEPT)
+    podman_storage.podman("untag", DEBIAN, DEBIAN)
+    return podman_storage
 
 
 def test_podman_pushes_and_pulls_the_image(
