@@ -244,8 +244,9 @@ def look_at_manifests(keys: Sequence[tuple[Key, Record]], *, tags: bool = True) 
         for key, record in keys:
             assert isinstance(key, ManifestKey)
             subject = record.manifest.subject
-            if subject is not None and (yield Get(ManifestKey(key.repository, subject.digest))) is not None:
-                held.add(key)
+            if subject is not None and record.firm:  # one that was never accepted is nobody's referrer
+                if (yield Get(ManifestKey(key.repository, subject.digest))) is not None:
+                    held.add(key)
         held |= yield from tagged(keys)
     return {key for key, _ in keys if key in held}
 

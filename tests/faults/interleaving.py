@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -12,7 +11,6 @@ from oci_spec.digest import Digest
 from oci_spec.manifest import parse_manifest
 from registry.content import blobs, catalog, manifests, tags, uploads
 from registry.content.errors import BlobUnknown, ContentError, ManifestUnknown, NameUnknown
-from registry.content.layout import DataKey
 from registry.content.reads import Reads
 from registry.content.records import Author
 from registry.content.steps import Operation, Steps
@@ -97,6 +95,9 @@ class Interleaving:
     def _some_tags(self) -> list[str]:
         return self.random.choice([[], ["1"], ["1"], ["2"], ["1", "2"]])
 
+    def _uuid(self) -> str:
+        return f"{self.random.getrandbits(128):032x}"
+
     def _collector(self) -> Steps[None]:
         while True:
             self.ledger.collected = self.ledger.now
@@ -122,7 +123,7 @@ class Interleaving:
 
     def _push_blob(self, repository: str, digest: Digest) -> Steps[None]:
         request = self.ledger.begin(self.ledger.blobs, (repository, str(digest)), str(digest))
-        uuid, data = secrets.token_hex(16), BLOBS[digest]
+        uuid, data = self._uuid(), BLOBS[digest]
         try:
             session = yield from uploads.begin(repository, uuid, AUTHOR)
             yield WriteBytes(uuid, data)
@@ -133,7 +134,7 @@ class Interleaving:
             self.ledger.accept(request)
 
     def _give_up_upload(self, repository: str) -> Steps[None]:
-        uuid = secrets.token_hex(16)
+        uuid = self._uuid()
         with contextlib.suppress(*REFUSALS):
             session = yield from uploads.begin(repository, uuid, AUTHOR)
             yield WriteBytes(uuid, b"half of it")

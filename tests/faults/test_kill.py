@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -188,9 +189,7 @@ def test_the_story_finds_what_is_lost(nursery: Nursery, tmp_path: Path) -> None:
     os.truncate(biggest, 10)
     child, port = nursery.bear("serve", tmp_path / "store")
     client = Client(port)
-    try:
+    with contextlib.suppress(Gone):  # an answer that is cut short tells the client as well
         assert story.check(client)
-    except Gone:
-        pass  # the answer was cut short, which tells the client as well
     client.close()
     nursery.stop(child)

@@ -193,7 +193,7 @@ class World:
                 named.add(DataKey(record.data).path)
             if isinstance(key, TagKey) and record.fields["shown"]:
                 named.add(ManifestKey(key.repository, Digest.parse(record.fields["shown"]["digest"])).path)
-            if isinstance(key, ManifestKey) and record.manifest.subject is not None:
+            if isinstance(key, ManifestKey) and record.firm and record.manifest.subject is not None:
                 if ManifestKey(key.repository, record.manifest.subject.digest).path in have:
                     named.add(key.path)
         for path, (key, record) in have.items():
