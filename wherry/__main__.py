@@ -12,6 +12,8 @@ USAGE = "Usage: wherry COMMAND [ARGUMENTS]\n"
 def main(arguments: list[str] | None = None) -> int:
     """Runs what the arguments (default: the program's) say; gives the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        _open_closed_streams()
     try:
         code = _run(given)
         sys.stdout.flush()
@@ -27,6 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
         if expected is None:
             raise
         return _fail(message(error), expected)
+
+
+def _open_closed_streams() -> None:
+    """What is opened next would get the number of a closed stream, and with it all that is printed there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (stays open as long as the process)
 
 
 def _run(given: list[str]) -> int:

@@ -41,7 +41,6 @@ def run(arguments: Namespace) -> int:
 
         sys.stdout.write(as_toml(sourced))
         return 0
-    _open_standard_descriptors()
     return _serve(sourced.settings, arguments.version)
 
 
@@ -94,6 +93,7 @@ def _run_parent(listeners: Sequence[Listener], settings: Settings, version: str,
         listeners,
         drain_seconds=settings.drain_seconds,
         announce=lambda: log.say(said),
+        reload=tls.reload if tls is not None else lambda: False,
         worker_ended=_metrics_forgetter(metrics_folder),
     ).run()
 
@@ -125,15 +125,6 @@ def _check(settings: Settings) -> None:
 def _start_up_lines(urls: Sequence[str], settings: Settings, version: str) -> str:
     workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
     return "".join(f"wherry {version}: serving {url} from {settings.store} ({workers})\n" for url in urls)
-
-
-def _open_standard_descriptors() -> None:
-    """A socket with the number of a closed standard stream would get what is printed there."""
-    while True:
-        descriptor = os.open(os.devnull, os.O_RDWR)
-        if descriptor > 2:
-            os.close(descriptor)
-            return
 
 
 def _allow_many_descriptors() -> None:

@@ -70,7 +70,11 @@ class _Slot:
 
 
 class Parent:
-    """Runs `workers` workers until it is told to stop; `announce` is called once, when all accept."""
+    """Runs `workers` workers until it is told to stop; `announce` is called once, when all accept.
+
+    On SIGHUP `reload` reads in this process, for workers to come, what can be read again; the workers that are there
+    are told only if it gives True. `worker_ended` gets the process ID of a dead one.
+    """
 
     def __init__(
         self,
@@ -80,10 +84,12 @@ class Parent:
         *,
         drain_seconds: float,
         announce: Callable[[], None],
+        reload: Callable[[], bool] = lambda: True,
         worker_ended: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self._run_worker, self._listeners = run_worker, listeners
-        self._drain_seconds, self._announce, self._worker_ended = drain_seconds, announce, worker_ended
+        self._drain_seconds, self._announce = drain_seconds, announce
+        self._reload, self._worker_ended = reload, worker_ended
         self._balance = Balance(workers)
         self._slots = [_Slot(index) for index in range(workers)]
         self._selector = selectors.DefaultSelector()
@@ -138,8 +144,8 @@ class Parent:
             elif number in (signal.SIGTERM, signal.SIGINT):
                 self._stop()
             elif number == signal.SIGHUP:
-                LOG.info("SIGHUP: the workers read the certificate again")
-                self._tell_all(signal.SIGHUP)
+                if self._reload():
+                    self._tell_all(signal.SIGHUP)
         self._reap()
         now = time.monotonic()
         if self._kill_at is not None and now >= self._kill_at:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+from typing import Final
 
 from registry.serve.errors import CannotServeTls
+
+LOG: Final = logging.getLogger("registry.serve")
 
 
 class ServerTls:
@@ -21,9 +25,14 @@ class ServerTls:
         # Called for every handshake, with or without a server name: from here on it speaks with the newest context.
         self.context.sni_callback = self._swap
 
-    def reload(self) -> None:
-        """New handshakes use what the files hold now. Raises CannotServeTls, and goes on with what it had."""
-        self._current = _context(self._certificate, self._key)
+    def reload(self) -> bool:
+        """New handshakes use what the files hold now; where that cannot be: False, a message, and all is as before."""
+        try:
+            self._current = _context(self._certificate, self._key)
+        except CannotServeTls as error:
+            LOG.error("%s; the certificate that was read before stays in use", error)
+            return False
+        return True
 
     def _swap(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         if self._current is not context:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -16,11 +16,14 @@ from registry.config import Settings
 from registry.observe.observing import observer_of
 from registry.serve.acceptor import Acceptor
 from registry.serve.drain import close_when_idle
-from registry.serve.errors import CannotServeTls
 from registry.serve.parent import WorkerLinks
 from registry.serve.sockets import Listener
 from registry.serve.tls import ServerTls
 from registry.stores import open_store
+
+if TYPE_CHECKING:
+    from registry.upkeep.periodic import Periodic
+    from storage_backends.base import Store
 
 LOG: Final = logging.getLogger("registry.serve")
 
@@ -42,6 +45,9 @@ class Worker:
     ) -> None:
         self._settings, self._listeners, self._tls = settings, listeners, tls
         self._secret, self._metrics_folder = secret, metrics_folder
+        if settings.gc_every is not None:
+            # Loaded here, in the parent, so that the workers share it.
+            import registry.upkeep.periodic  # noqa: F401
 
     def run(self, links: WorkerLinks) -> int:
         """Returns the exit code once everything is drained."""
@@ -81,23 +87,34 @@ class Worker:
                 acceptor.start()
             os.write(links.ready, b"+")
             os.close(links.ready)
+            collector = self._collector(store)
+            if collector is not None:
+                collector.start()
             await stop.wait()
             service.draining = True
             links.balance.forget(links.index)
             until = loop.time() + self._settings.drain_seconds
-            await asyncio.gather(*(acceptor.close() for acceptor in acceptors))
+            ending = [acceptor.close() for acceptor in acceptors]
+            if collector is not None:
+                ending.append(asyncio.to_thread(collector.stop))
+            await asyncio.gather(*ending)
             await close_when_idle(server, until)
             await service.close()
         finally:
             store.close()
 
+    def _collector(self, store: Store) -> Periodic | None:
+        """Every worker has one; in the store they agree on whose turn it is."""
+        if self._settings.gc_every is None or self._settings.read_only:
+            return None
+        from registry.upkeep.ages import Ages
+        from registry.upkeep.periodic import Periodic
+
+        return Periodic(store, Ages.of(self._settings), self._settings.gc_every)
+
     def _reload(self) -> None:
-        if self._tls is None:
-            return
-        try:
+        if self._tls is not None:
             self._tls.reload()
-        except CannotServeTls as error:
-            LOG.error("%s; the certificate that was read before stays in use", error)
 
 
 def _orphaned() -> None:
