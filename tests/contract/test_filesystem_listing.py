@@ -125,12 +125,13 @@ def test_a_change_is_read_once_for_all_who_wait_and_never_from_before_they_asked
         with store.bytes.write("data/d/9new", 0):
             pass
         waiting = [pool.submit(names) for _ in range(19)]
-        until(lambda: pool._work_queue.qsize() == 0)
+        tickets = store._names._folders[str(folder)].tickets
+        until(lambda: repr(tickets) == "count(22)")  # the first, its read, and all who wait have drawn theirs
         syscalls.hold.set()
         for future in waiting:
             assert future.result() == {"data/d/9new"}
         assert first.result() <= {"data/d/9new"}
-    assert syscalls.opened <= 1 + 19
+    assert syscalls.opened == 2
     store.close()
 
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ def opened(root: Path, floor: int = 0) -> FilesystemStore:
     store = FilesystemStore(str(root), floor=floor)
     store.open()
     return store
+
+
+def forked(action: Callable[[], object]) -> int:
+    """The process ID of a child that does something and ends, with status 1 where that fails."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            action()
+            status = 0
+        finally:
+            os._exit(status)
+    return pid
 
 
 def test_the_folder_and_its_parents_are_made_for_this_user_alone(tmp_path: Path) -> None:
@@ -143,12 +157,13 @@ def test_a_forked_child_has_locks_and_temporary_files_of_its_own(tmp_path: Path)
     store = opened(tmp_path)
     store.records.put("catalog/a", seal({})[0], ABSENT)
     told, tell = os.pipe()
-    pid = os.fork()
-    if not pid:
+
+    def child() -> None:
         store.records.put("catalog/b", seal({})[0], ABSENT)
         os.write(tell, str(len(os.listdir(tmp_path / "tmp"))).encode())
         store.close()
-        os._exit(0)
+
+    pid = forked(child)
     assert os.read(told, 10) == b"2"
     assert os.waitpid(pid, 0)[1] == 0
     os.close(told)
@@ -162,11 +177,7 @@ def test_a_child_that_is_forked_while_bytes_are_written_does_not_keep_them_busy(
     store = opened(tmp_path)
     wait, go_on = os.pipe()
     with store.bytes.write("data/d/1", 0) as writer:
-        pid = os.fork()
-        if not pid:
-            os.close(go_on)
-            os.read(wait, 1)
-            os._exit(0)
+        pid = forked(lambda: (os.close(go_on), os.read(wait, 1)))
         writer.write(b"x")
     with store.bytes.write("data/d/1", 1):
         pass
