@@ -176,8 +176,13 @@ def test_a_forked_child_has_locks_and_temporary_files_of_its_own(tmp_path: Path)
 def test_a_child_that_is_forked_while_bytes_are_written_does_not_keep_them_busy(tmp_path: Path) -> None:
     store = opened(tmp_path)
     wait, go_on = os.pipe()
+
+    def child() -> None:
+        os.close(go_on)
+        os.read(wait, 1)
+
     with store.bytes.write("data/d/1", 0) as writer:
-        pid = forked(lambda: (os.close(go_on), os.read(wait, 1)))
+        pid = forked(child)
         writer.write(b"x")
     with store.bytes.write("data/d/1", 1):
         pass
