@@ -47,6 +47,8 @@ T = TypeVar("T")
 
 READ_BUFFER: Final = 256 << 10
 """Bytes of a body that wait in a connection before its client is held back."""
+LEFT_UNREAD: Final = 256 << 10
+"""Bytes of a refused body that are read for the sake of the connection; behind more than these it is closed."""
 LINGER_SECONDS: Final = 2.0
 """How long a body that nobody reads is still taken, so that its client sees the answer."""
 
@@ -207,7 +209,7 @@ class Service:
                 response.keep_alive = False
                 return response
             response = errors.translated(error, self._store_failed)
-        if request.waits:
+        if request.unread > LEFT_UNREAD or request.waits:
             response.keep_alive = False
         return response
 

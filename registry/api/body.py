@@ -21,10 +21,12 @@ class BodyTooSlow(Exception):
 def broken(error: Exception) -> Refusal:
     """The answer to a body that could not be read to its end; a client that is gone will not see it."""
     if isinstance(error, BodyTooSlow):
-        return Refusal(408, "TIMEOUT", "no more of the body came in time; what came is kept where uploads go on")
+        message = "no more of the body came in time; what came of an upload is kept, go on from there"
+        return Refusal(408, "TIMEOUT", message, closes=True)
     if isinstance(error, RequestPayloadError):
-        return Refusal(400, "BAD_REQUEST", f"the body cannot be read: {' '.join(str(error).split())[:200]}")
-    return Refusal(400, "BAD_REQUEST", "the connection was lost before the body's end")
+        message = f"the body cannot be read: {' '.join(str(error).split())[:200]}"
+        return Refusal(400, "BAD_REQUEST", message, closes=True)
+    return Refusal(400, "BAD_REQUEST", "the connection was lost before the body's end", closes=True)
 
 
 BROKEN = (BodyTooSlow, RequestPayloadError, ConnectionError)

@@ -15,7 +15,8 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import web, web_protocol
+from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 
@@ -61,6 +62,8 @@ class Connection(web.RequestHandler):
         waiter = self._waiter
         if waiter is None or waiter.done() or self._messages:
             super().data_received(data)
+            if self._messages:
+                self._tell_of_broken_body()
             return
         # The task that would be woken sleeps on until something is left for it.
         self._waiter = None
@@ -89,6 +92,23 @@ class Connection(web.RequestHandler):
                 waiter.set_result(None)
         elif self._buffer_paused:
             self._resume_reading_if_drained()
+
+    def _tell_of_broken_body(self) -> None:
+        """What aiohttp could not read is the body of the last request before: whoever reads that is told."""
+        messages = self._messages
+        error = getattr(messages[-1][0], "exc", None)
+        if error is None:
+            return
+        broken = web_protocol.RequestPayloadError(str(error))
+        request: Any = self._current_request
+        if len(messages) > 1:
+            body = messages[-2][1]
+            if not body.is_eof():
+                messages.pop()
+                set_exception(body, broken)
+        elif request is not None and not request.body.is_eof():
+            messages.pop()
+            request._cancel(broken)
 
     def _quickly(self, message: Any, payload: Any) -> bool:
         """Answers at once where that can be done; False where it cannot."""

@@ -24,10 +24,17 @@ DETAIL_LIMIT: Final = 100
 
 
 class Refusal(Exception):
-    """An answer with an error, raised anywhere below a handler."""
+    """An answer with an error, raised anywhere below a handler. `closes`: the connection ends with it."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, detail: Any = None, headers: Sequence[Header] = ()
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        detail: Any = None,
+        headers: Sequence[Header] = (),
+        closes: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -35,6 +42,7 @@ class Refusal(Exception):
         self.message = message
         self.detail = detail
         self.headers = tuple(headers)
+        self.closes = closes
 
 
 def entry(code: str, message: str, detail: Any = None) -> dict[str, Any]:
@@ -69,7 +77,9 @@ _SIMPLE: Final[Sequence[tuple[type[Exception], int, str]]] = (
 def translated(error: Exception, failed: Callable[[Exception], None] | None = None) -> Response:
     """The answer that tells a client of an error. `failed` is told where it is the store's."""
     if isinstance(error, Refusal):
-        return answer(error.status, entry(error.code, error.message, error.detail), headers=error.headers)
+        response = answer(error.status, entry(error.code, error.message, error.detail), headers=error.headers)
+        response.keep_alive = not error.closes
+        return response
     if isinstance(error, content.PartsUnknown):
         missing = [("blob", str(digest)) for digest in error.blobs]
         missing += [("manifest", str(digest)) for digest in error.manifests]

@@ -80,7 +80,7 @@ class _Intake(Generic[T]):
     async def run(self) -> T:
         registry = self._registry
         try:
-            while True:
+            while await self._first():
                 piece = await registry.pieces.borrow()
                 give_back = partial(_give_back, registry.pieces, piece)
                 try:
@@ -96,6 +96,8 @@ class _Intake(Generic[T]):
                     return await last
                 self._job = self._loop.run_in_executor(registry.threads, self._feed.go_on, view)
                 self._job.add_done_callback(give_back)
+            await self._written()
+            return await registry.blocking(self._feed.finish, memoryview(b""))
         except BROKEN as error:
             raise broken(error) from None
 
@@ -103,31 +105,37 @@ class _Intake(Generic[T]):
         if self._job is not None:
             await self._job
 
+    async def _first(self) -> bool:
+        """Waits, with nothing borrowed, until there is something to fill a piece with; False at the body's end."""
+        if not self._rest:
+            try:
+                until = self._loop.time() + self._registry.settings.body_timeout
+                self._rest = memoryview(await read_some(self._request, until))
+            except (*BROKEN, asyncio.CancelledError):
+                await asyncio.shield(self._cut(self._rest))
+                raise
+        return bool(self._rest)
+
     async def _fill(self, room: memoryview) -> tuple[int, bool]:
         """Fills a piece from the body: (bytes, whether the body has ended). What cuts the body reaches the sink."""
         filled = 0
-        until = self._loop.time() + self._registry.settings.body_timeout
+        until = self._loop.time() + PARTIAL_SECONDS
         try:
-            while filled < PIECE:
-                if not self._rest:
-                    data = await read_some(self._request, until)
-                    if not data:
-                        return filled, True
-                    if not filled:
-                        until = self._loop.time() + PARTIAL_SECONDS
-                    self._rest = memoryview(data)
+            while True:
                 count = min(len(self._rest), PIECE - filled)
                 room[filled : filled + count] = self._rest[:count]
                 self._rest = self._rest[count:]
                 filled += count
+                if filled == PIECE:
+                    return filled, False
+                self._rest = memoryview(await read_some(self._request, until))
+                if not self._rest:
+                    return filled, True
         except BodyTooSlow:
-            if not filled:
-                await self._cut(room[:0])
-                raise
+            return filled, False
         except (*BROKEN, asyncio.CancelledError):
             await asyncio.shield(self._cut(room[:filled]))
             raise
-        return filled, False
 
     async def _cut(self, piece: memoryview) -> None:
         await self._written()

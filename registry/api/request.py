@@ -31,6 +31,7 @@ class Request:
 
     __slots__ = (
         "_continued",
+        "_left",
         "_query",
         "_task",
         "begun",
@@ -71,6 +72,7 @@ class Request:
         """Something of the answer was sent."""
         self._query: dict[str, list[str]] | None = None
         self._continued = False
+        self._left = b""
         self._task: Any = None
 
     @property
@@ -94,6 +96,14 @@ class Request:
             return 0
         text = self.headers.get("Content-Length")
         return None if text is None else int(text)
+
+    @property
+    def unread(self) -> float:
+        """Bytes of the body that the client has still to send, as far as it said."""
+        if not self.has_body or self.body.is_eof():
+            return 0
+        length = self.content_length
+        return float("inf") if length is None else length - self.body.total_bytes
 
     @property
     def query(self) -> Mapping[str, list[str]]:
@@ -122,7 +132,9 @@ class Request:
         """Some more bytes of the body, none at its end. Raises what cut it: see `intake`."""
         if not self._continued:
             self._continue()
-        data = await self.body.readany()
+        data, self._left = self._left, b""
+        if not data:
+            data = await self.body.readany()
         self.received += len(data)
         return data
 
@@ -147,6 +159,9 @@ class Request:
         """Nothing is left to give back."""
 
     def _cancel(self, error: BaseException) -> None:
-        """The connection is lost: whoever waits for more of the body learns it."""
-        if self.has_body:
-            set_exception(self.body, error)
+        """The connection is lost: whoever reads the body learns it, after what came before."""
+        body = self.body
+        if self.has_body and body.exception() is None:
+            if body.total_bytes > self.received:
+                self._left = body.read_nowait()
+            set_exception(body, error)

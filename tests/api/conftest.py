@@ -1,0 +1,77 @@
+"""Both stores, a server over each, clients of it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage_backends.base import Store
+from storage_backends.filesystem import FilesystemStore
+from storage_backends.memory import MemoryStore
+from tests.api.client import Client
+from tests.api.running import Running
+
+Serve = Callable[..., Running]
+Connect = Callable[..., Client]
+
+
+@pytest.fixture(params=["memory", "filesystem"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made: Store = MemoryStore() if request.param == "memory" else FilesystemStore(str(tmp_path / "store"))
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[FilesystemStore]:
+    made = FilesystemStore(str(tmp_path / "disk"))
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def memory() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server over a store, with these settings."""
+    running: list[Running] = []
+
+    def start(store: Store, **settings: Any) -> Running:
+        server = Running(store, **settings)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.close()
+
+
+@pytest.fixture
+def server(serve: Serve, store: Store) -> Running:
+    return serve(store)
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes a client of a server."""
+    clients: list[Client] = []
+
+    def make(server: Running, **headers: str) -> Client:
+        client = Client(server.port, headers)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(server: Running, connect: Connect) -> Client:
+    return connect(server)

@@ -1,0 +1,1 @@
+"""Passwords, tokens, patterns and what is allowed."""
