@@ -1,0 +1,1 @@
+"""What the server costs: memory under large bodies, synced writes per push."""
