@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Sequence
@@ -52,9 +53,12 @@ class DiskBytes:
                 if size > offset:
                     self._syscalls.ftruncate(fd, offset)
             except BaseException:
-                if fresh:
-                    self._syscalls.unlink(f"{self._root}/{key}")
-                os.close(fd)
+                try:
+                    if fresh:
+                        with contextlib.suppress(FileNotFoundError):
+                            self._syscalls.unlink(f"{self._root}/{key}")
+                finally:
+                    os.close(fd)
                 raise
         except OSError as error:
             raise self._health.failure(error, f"write {key}") from error

@@ -96,8 +96,8 @@ class FilesystemStore:
 
         Any number of processes may do so at once, while others are at work in it.
         """
-        make_root(self._root)
         try:
+            make_root(self._root)
             check_file_system(self._root, self._file_system(self._root))
             self._make_fixed()
             self._scratch.empty()
