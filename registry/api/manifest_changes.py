@@ -43,7 +43,8 @@ async def put(registry: Registry, request: Request, route: Route) -> Response:
     headers: list[Header] = [("Location", location), ("Docker-Content-Digest", str(digest))]
     if manifest.subject is not None:
         headers.append(("OCI-Subject", str(manifest.subject.digest)))
-    headers.extend(("OCI-Tag", name) for name in names)
+    # As lists: with a line for each, clients that take 100 header lines would refuse the answer.
+    headers.extend(("OCI-Tag", ", ".join(names[at : at + 10])) for at in range(0, len(names), 10))
     if manifest.media_type == media_type.OCI_ARTIFACT:
         text = f"{media_type.OCI_ARTIFACT} was withdrawn: use an image manifest with an artifactType"
         headers.append(warning(text))

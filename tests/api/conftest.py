@@ -11,6 +11,7 @@ from storage_backends.filesystem import FilesystemStore
 from storage_backends.memory import MemoryStore
 from tests.api.client import Client
 from tests.api.running import Running
+from tests.credentials import Credentials, write_htpasswd
 
 Serve = Callable[..., Running]
 Connect = Callable[..., Client]
@@ -35,6 +36,13 @@ def disk(tmp_path: Path) -> Iterator[FilesystemStore]:
 @pytest.fixture
 def memory() -> MemoryStore:
     return MemoryStore()
+
+
+@pytest.fixture(scope="session")
+def htpasswd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A password file with ann (secret) and bob (hidden), made cheap to check."""
+    file = tmp_path_factory.mktemp("htpasswd") / "htpasswd"
+    return write_htpasswd(file, Credentials("ann", "secret"), Credentials("bob", "hidden"))
 
 
 @pytest.fixture
