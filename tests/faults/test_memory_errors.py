@@ -111,8 +111,15 @@ def _all_faults(number: int, when: Literal["before", "after"]) -> int:
     return operations
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
+@pytest.mark.parametrize(
+    ("number", "when"),
+    [
+        pytest.param(errno.EIO, "after", id="EIO, effect"),
+        pytest.param(errno.ENOSPC, "before", id="ENOSPC, no effect"),
+        pytest.param(errno.EIO, "before", id="EIO, no effect", marks=pytest.mark.soak),
+        pytest.param(errno.ENOSPC, "after", id="ENOSPC, effect", marks=pytest.mark.soak),
+    ],
+)
 def test_every_operation_may_fail_once(number: int, when: Literal["before", "after"]) -> None:
     operations = _all_faults(number, when)
     print(f"{operations} operations failed with {errno.errorcode[number]}, {when} their effect; nothing was lost")
