@@ -17,7 +17,9 @@ from tests.upkeep.pushing import EMPTY, image, index
 
 CLIENTS = 16
 REPOSITORIES = ("team/app", "team/base", "cache", "other/app")
-LAYERS = [Random(n).randbytes(200 + 3_000 * n) for n in range(12)]
+LAYERS = [Random(n).randbytes(200 + 500 * n) for n in range(40)]
+KEPT = 4
+"""How many manifests a client keeps: few, so that layers are let go of all the time, and a collection is quick."""
 ATTEMPTS = 2_000
 """How often a push is begun again whose parts were collected meanwhile, before that is called a failure."""
 
@@ -52,7 +54,7 @@ class Client(threading.Thread):
         actions += [self.move_tag] * 3 + [self.delete] * 4 + [self.delete_tag] + [self.look] * 4
         try:
             while not self.stop.is_set():
-                self.random.choice(actions)()
+                (self.delete if len(self.owned) > KEPT else self.random.choice(actions))()
             self.look_at_everything()
         except BaseException as error:  # told by whoever joins this thread
             self.error = error
@@ -78,7 +80,7 @@ class Client(threading.Thread):
             self._put(self.random.choice(self.owned), [self._tag()])
 
     def delete(self) -> None:
-        if len(self.owned) < 4:
+        if not self.owned:
             return
         gone = self.random.choice(self.owned)
         held = any(gone in other.children for other in self.owned)
