@@ -81,6 +81,7 @@ class _Fsck:
         self._store = store
         self._quarantine = quarantine
         self._progress = progress
+        self._lives: dict[str, str | None] = {}
         self.checked: Counter[str] = Counter()
         self.unreferenced: Counter[str] = Counter()
         self.broken: list[Finding] = []
@@ -264,7 +265,7 @@ class _Fsck:
         return [("referrer", f"its subject lists it with another {', '.join(wrong)}: {key}")] if wrong else []
 
     def _loose_manifest(self, key: ManifestKey, record: Record | None) -> None:
-        if record is not None and (not record.firm or record.life != self._safe_life(key.repository)):
+        if record is not None and (not record.firm or self._is_over(key.repository, record.life)):
             self.unreferenced["manifests"] += 1
 
     def _tag(self, key: TagKey, record: Record) -> Problems:
@@ -287,19 +288,22 @@ class _Fsck:
                 manifest = self._read(ManifestKey(key.repository, Digest.parse(shown["digest"])))
             except CorruptRecord:
                 return
-        life = self._safe_life(key.repository)
-        if manifest is None or not life == record.life == manifest.life or manifest.id != shown["id"]:
+        shows = manifest is not None and manifest.life == record.life and manifest.id == shown["id"]
+        if not shows or self._is_over(key.repository, record.life):
             self.unreferenced["tags"] += 1
 
     def _loose_referrer(self, key: ReferrerKey, record: Record | None) -> None:
         if record is not None and self._store.records.get(ManifestKey(key.repository, key.digest).path) is None:
             self.unreferenced["referrers"] += 1
 
-    def _safe_life(self, repository: str) -> str | None:
-        try:
-            return self._life(repository)
-        except CorruptRecord:
-            return None
+    def _is_over(self, repository: str, life: str) -> bool:
+        """Whether that life is over; asks again where another was known. True where the catalog's record is hurt."""
+        if self._lives.get(repository) != life:
+            try:
+                self._lives[repository] = self._life(repository)
+            except CorruptRecord:
+                return True
+        return self._lives[repository] != life
 
     # ------------------------------------------------------------------------------------------------------ links
     def _links(self) -> None:
@@ -308,10 +312,10 @@ class _Fsck:
             for key in keys:
                 record = self._look(key)
                 if record is not None and isinstance(key, LinkKey):
-                    if record.life == self._safe_life(key.repository):
-                        found.setdefault(key.repository, {})[key.digest] = None
-                    else:
+                    if self._is_over(key.repository, record.life):
                         self.unreferenced["links"] += 1
+                    else:
+                        found.setdefault(key.repository, {})[key.digest] = None
             while found:
                 repository, digests = found.popitem()
                 self._without_named(repository, digests)
