@@ -47,7 +47,7 @@ class Worker:
         self._secret, self._metrics_folder = secret, metrics_folder
         if settings.gc_every is not None:
             # Loaded here, in the parent, so that the workers share it.
-            import registry.upkeep.periodic  # noqa: F401
+            import registry.upkeep.periodic  # noqa: F401 (for the workers)
 
     def run(self, links: WorkerLinks) -> int:
         """Returns the exit code once everything is drained."""
