@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from registry.serve.balance import Balance
 from registry.serve.errors import WorkerFailed
 from registry.serve.sockets import Listener
+from storage_backends.errors import StoreError
 
 LOG: Final = logging.getLogger("registry.serve")
 
@@ -29,7 +30,7 @@ _SHORT_LIFE: Final = 5.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 # So many times in a row a worker may end before it accepts; then nothing will help, and whoever started us decides.
-_MOST_FAILURES: Final = 5
+_MOST_FAILURES: Final = 4
 # What a worker may take to end beyond its draining: closing the store, leaving the interpreter.
 _LAST_SECONDS: Final = 5.0
 
@@ -195,8 +196,10 @@ class Parent:
                 if slot.ready_pipe is not None:
                     os.close(slot.ready_pipe)
             code = self._run_worker(links)
+        except StoreError as error:
+            LOG.error("worker %d cannot open the store: %s", os.getpid(), error)
         except BaseException:
-            LOG.exception("a worker failed")
+            LOG.exception("worker %d failed", os.getpid())
         finally:
             logging.shutdown()
             os._exit(code)
@@ -244,7 +247,7 @@ class Parent:
             return
         if not slot.ready:
             slot.failures += 1
-            if not self._announced or slot.failures >= _MOST_FAILURES:
+            if slot.failures >= _MOST_FAILURES:
                 raise WorkerFailed(f"a worker {how} before it accepted connections; its messages say why")
         if time.monotonic() - slot.started >= _SHORT_LIFE:
             slot.pause = _FIRST_PAUSE

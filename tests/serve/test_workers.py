@@ -35,8 +35,8 @@ def test_connections_are_shared_out_among_the_workers(tmp_path):
             client.request("GET", "/v2/")
             assert client.getresponse().read() is not None
         after = {pid: _sockets(pid) - count for pid, count in before.items()}
-        # One more or less: the connection that asked whether the server is ready may just be ending.
-        assert min(after.values()) >= 8, after
+        # Ten each, but for a worker that the machine lets wait; the event loop's own server gave 16 of 16 to one.
+        assert min(after.values()) >= 5, after
 
 
 def _sockets(pid: int) -> int:
