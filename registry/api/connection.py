@@ -63,7 +63,11 @@ class Connection(web.RequestHandler):
         if waiter is None or waiter.done() or self._messages:
             super().data_received(data)
             if self._messages:
+                if self._head_timer is not None:
+                    self._head_came()
                 self._tell_of_broken_body()
+            elif data and not self._request_in_progress:
+                self._part_of_head_came()
             return
         # The task that would be woken sleeps on until something is left for it.
         self._waiter = None
@@ -74,9 +78,7 @@ class Connection(web.RequestHandler):
         messages = self._messages
         if not messages:
             if data and not self._upgraded:
-                self._partial = True
-                if self._head_timer is None:
-                    self._await_head()
+                self._part_of_head_came()
             return
         if self._head_timer is not None:
             self._head_came()
@@ -134,6 +136,11 @@ class Connection(web.RequestHandler):
 
     def _await_head(self) -> None:
         self._head_timer = self._loop.call_later(self.service.settings.header_timeout, self._head_is_late)
+
+    def _part_of_head_came(self) -> None:
+        self._partial = True
+        if self._head_timer is None:
+            self._await_head()
 
     def _head_came(self) -> None:
         self._partial = False

@@ -129,8 +129,17 @@ class Response:
 
 
 def warning(text: str, used: int = 0) -> Header:
-    """A Warning header (distribution-spec, Warnings); `used`: bytes that others of this answer take."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+    """A Warning header (distribution-spec, Warnings), cut where it gets too long.
+
+    `used`: bytes that other warnings of this answer take.
+    """
     room = WARNING_LIMIT - used - len('299 - ""')
-    return "Warning", f'299 - "{quoted.encode()[: max(room, 0)].decode("utf-8", "ignore").rstrip(chr(92))}"'
+    quoted: list[str] = []
+    for character in text:
+        plain = character if character.isprintable() else " "
+        piece = f"\\{plain}" if plain in '\\"' else plain
+        room -= len(piece.encode("utf-8"))
+        if room < 0:
+            break
+        quoted.append(piece)
+    return "Warning", f'299 - "{"".join(quoted)}"'

@@ -1,14 +1,15 @@
 """Pulling and deleting blobs: server.md, Blobs; distribution-spec, Pulling blobs, Deleting Blobs."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from oci_spec.digest import Digest
 from registry.content.layout import BlobKey, DataKey
 from registry.content.records import Record
 from registry.content.steps import Get, drive
-from oci_spec.digest import Digest
-from storage_backends.base import Store
+from storage_backends.base import Store, seal
 from storage_backends.filesystem import FilesystemStore
 from tests.api.client import OCTETS, Client, Raw, image_of, sha256, sha512
 from tests.api.conftest import Connect, Serve
@@ -175,9 +176,7 @@ def test_a_file_that_ends_while_it_is_sent_cuts_the_connection(
     assert connect(server).get("/v2/").status == 200
 
 
-def test_head_of_an_old_blob_makes_it_young_for_one_who_may_push(
-    serve: Serve, connect: Connect, store: Store
-) -> None:
+def test_head_of_an_old_blob_makes_it_young_for_one_who_may_push(serve: Serve, connect: Connect, store: Store) -> None:
     """A client that was told that the blob is here has the whole grace to push what names it."""
     server = serve(store, grace=0.0)
     client = connect(server)
@@ -200,12 +199,11 @@ def test_head_of_a_young_blob_writes_nothing(client: Client, store: Store) -> No
 @pytest.mark.parametrize("place", ["link", "blob"])
 def test_head_takes_a_collectors_mark_off(client: Client, store: Store, place: str) -> None:
     digest = client.blob("a", b"condemned")
-    key = f"links/sha256/{digest[7:9]}/{digest[7:]}/a" if place == "link" else f"blobs/sha256/{digest[7:9]}/{digest[7:]}"
+    path = f"sha256/{digest[7:9]}/{digest[7:]}"
+    key = f"links/{path}/a" if place == "link" else f"blobs/{path}"
     found = store.records.get(key)
     assert found is not None
     record = Record.read(found, key)
-    from storage_backends.base import seal
-
     value, _ = seal({**record.fields, "condemned": True})
     assert store.records.put(key, value, found.version)
     assert client.head(f"/v2/a/blobs/{digest}").status == 200
@@ -222,8 +220,6 @@ def test_a_read_only_registry_changes_nothing_on_head(serve: Serve, connect: Con
 
 
 def test_many_clients_pull_at_once(server: Running, connect: Connect) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     data = os.urandom(2 << 20)
     digest = connect(server).blob("a", data)
 

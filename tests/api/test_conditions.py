@@ -21,7 +21,9 @@ def _push(client: Client, reference: str, layer: bytes, **headers: str) -> int:
 def test_a_tag_is_created_only_where_there_is_none(client: Client) -> None:
     assert _push(client, "1", b"one", If_None_Match="*") == 201
     assert _push(client, "1", b"two", If_None_Match="*") == 412
-    assert client.head("/v2/a/manifests/1").header("Docker-Content-Digest") == sha256(client.image_document("a", b"one"))
+    assert client.head("/v2/a/manifests/1").header("Docker-Content-Digest") == sha256(
+        client.image_document("a", b"one")
+    )
 
 
 def test_a_tag_is_moved_only_from_what_the_client_saw(client: Client) -> None:

@@ -94,7 +94,7 @@ def test_any_last_is_only_compared(client: Client, last: str) -> None:
         assert client.get(f"{target}?n=1&last={query}").status == answer.status
 
 
-@pytest.mark.parametrize("n", ["-1", "x", "1.5", "", "+1", "1" * 30, "0x1", "١"])
+@pytest.mark.parametrize("n", ["-1", "x", "1.5", "", "+1", "1" * 30, "0x1", "\u0661"])
 def test_an_n_that_is_no_number_is_400(client: Client, n: str) -> None:
     _tagged(client)
     for target in ("/v2/a/tags/list", "/v2/_catalog"):

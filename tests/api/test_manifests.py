@@ -1,11 +1,13 @@
 """Pulling and pushing manifests: server.md, Manifests; distribution-spec, Pulling manifests, Pushing Manifests."""
 
+import gzip
 import json
 from typing import Any
 
 import pytest
 
 from oci_spec import media_type
+from storage_backends.base import Store
 from tests.api.client import (
     OCI_CONFIG,
     OCI_INDEX,
@@ -19,7 +21,6 @@ from tests.api.client import (
     sha512,
 )
 from tests.api.conftest import Connect, Serve
-from storage_backends.base import Store
 
 DOCKER_MANIFEST = media_type.DOCKER_MANIFEST
 DOCKER_LIST = media_type.DOCKER_LIST
@@ -276,8 +277,6 @@ def test_the_limit_of_manifests_is_a_setting(serve: Serve, connect: Connect, sto
 
 
 def test_the_body_of_a_manifest_is_taken_as_it_comes_whatever_its_encoding_says(client: Client) -> None:
-    import gzip
-
     document = client.image_document("a")
     answer = client.manifest("a", "1", gzip.compress(document), OCI_MANIFEST, {"Content-Encoding": "gzip"})
     assert answer.code == "MANIFEST_INVALID"

@@ -56,9 +56,7 @@ def test_a_digest_that_is_none_is_400(client: Client) -> None:
     assert (answer.status, answer.code) == (400, "DIGEST_INVALID")
 
 
-def test_only_what_the_token_may_pull_is_mounted(
-    serve: Serve, connect: Connect, store: Store, htpasswd: Path
-) -> None:
+def test_only_what_the_token_may_pull_is_mounted(serve: Serve, connect: Connect, store: Store, htpasswd: Path) -> None:
     server = serve(store, htpasswd=str(htpasswd), anonymous_pull=True)
     ann = connect(server, Authorization="Basic YW5uOnNlY3JldA==")
     digest = ann.blob("private", b"shared")

@@ -51,9 +51,7 @@ def test_they_do_not_go_with_a_push_by_tag(client: Client) -> None:
     assert client.manifest("a", "1", document).headers.get_all("OCI-Tag") == ["1"]
 
 
-def test_immutability_of_all_is_checked_before_the_first_moves(
-    serve: Serve, connect: Connect, store: Store
-) -> None:
+def test_immutability_of_all_is_checked_before_the_first_moves(serve: Serve, connect: Connect, store: Store) -> None:
     client = connect(serve(store, immutable=("v*",)))
     client.image("a", "v1", b"old")
     document = client.image_document("a", b"new")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from oci_spec.digest import Digest
 from registry.api import intake
 from registry.content import uploads
 from registry.content.layout import DataKey
@@ -87,9 +88,7 @@ def test_a_body_that_is_broken_from_the_start_is_told(server: Running, client: C
     wait_until("the upload is over", lambda: server.service.registry.uploads == 0)
 
 
-def test_a_body_that_stops_coming_is_408_and_what_came_is_kept(
-    serve: Serve, connect: Connect, store: Store
-) -> None:
+def test_a_body_that_stops_coming_is_408_and_what_came_is_kept(serve: Serve, connect: Connect, store: Store) -> None:
     server = serve(store, body_timeout=0.3)
     client = connect(server)
     location = client.begin("a")
@@ -174,9 +173,7 @@ def test_below_the_floor_of_free_space_uploads_are_507_and_pulls_go_on(
         store.close()
 
 
-def test_a_disk_that_fills_up_keeps_what_was_written(
-    serve: Serve, connect: Connect, memory: MemoryStore
-) -> None:
+def test_a_disk_that_fills_up_keeps_what_was_written(serve: Serve, connect: Connect, memory: MemoryStore) -> None:
     client = connect(serve(memory))
     location = client.begin("a")
     assert client.ask("PATCH", location, b"hello").status == 202
@@ -233,9 +230,7 @@ def test_a_second_writer_of_a_session_is_416(server: Running, client: Client) ->
     assert _offset(client, location) == 2 << 20
 
 
-def test_who_comes_too_late_never_cuts_an_accepted_blob(
-    serve: Serve, connect: Connect, store: Store
-) -> None:
+def test_who_comes_too_late_never_cuts_an_accepted_blob(serve: Serve, connect: Connect, store: Store) -> None:
     """A chunk that found its session open, and reaches the bytes after another request closed it."""
     server = serve(store, threads=1)
     client = connect(server)
@@ -254,8 +249,6 @@ def test_who_comes_too_late_never_cuts_an_accepted_blob(
     raw = Raw(server.port).send(_head("PATCH", location, 4) + b"late")
     wait_until("the late chunk is on its way", lambda: server.service.registry.uploads == 1)
     session = drive(uploads.find("a", uuid, author.by), store)
-    from oci_spec.digest import Digest
-
     drive(uploads.complete(uuid, session, Digest.of(b"accepted"), 8, None), store)
     gate.set()
     answer = raw.answer()
@@ -264,9 +257,7 @@ def test_who_comes_too_late_never_cuts_an_accepted_blob(
     assert client.get(f"/v2/a/blobs/{sha256(b'accepted')}").body == b"accepted"
 
 
-def test_who_comes_too_late_never_cuts_what_another_chunk_added(
-    serve: Serve, connect: Connect, store: Store
-) -> None:
+def test_who_comes_too_late_never_cuts_what_another_chunk_added(serve: Serve, connect: Connect, store: Store) -> None:
     server = serve(store, threads=1)
     client = connect(server)
     location = client.begin("a")

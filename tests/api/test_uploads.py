@@ -1,5 +1,6 @@
 """Upload sessions: server.md, Uploads; distribution-spec, Pushing blobs."""
 
+import gzip
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -256,12 +257,8 @@ def test_two_closes_of_one_blob_race_harmlessly(server: Running) -> None:
 
 def test_the_body_is_taken_as_it_comes_whatever_its_encoding_says(client: Client) -> None:
     """aiohttp would inflate it, and the digest would be another's."""
-    import gzip
-
     data = gzip.compress(b"x" * 100_000)
-    answer = client.ask(
-        "POST", "/v2/a/blobs/uploads/", data, {"Content-Encoding": "gzip"}, {"digest": sha256(data)}
-    )
+    answer = client.ask("POST", "/v2/a/blobs/uploads/", data, {"Content-Encoding": "gzip"}, {"digest": sha256(data)})
     assert answer.status == 201
     assert client.get(answer.location).body == data
 
