@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from oci_spec.digest import Digest
 from oci_spec.manifest import parse_manifest
-from registry.content import blobs, manifests, tags, uploads
+from registry.content import blobs, catalog, manifests, tags, uploads
 from registry.content.errors import ContentError, ManifestUnknown, NameUnknown, StillReferenced
 from registry.content.layout import DataKey
 from registry.content.reads import Reads
@@ -42,6 +42,8 @@ class Door(Protocol):
     def delete(self, repository: str, digest: Digest) -> bool: ...
 
     def delete_tag(self, repository: str, tag: str) -> bool: ...
+
+    def delete_repository(self, repository: str) -> None: ...
 
     def referrers(self, repository: str, digest: Digest) -> list[str]: ...
 
@@ -111,6 +113,9 @@ class StepsDoor:
             return False
         return True
 
+    def delete_repository(self, repository: str) -> None:
+        drive(catalog.delete(repository), self.store)
+
     def referrers(self, repository: str, digest: Digest) -> list[str]:
         found = self.reads.referrers(repository, digest)
         descriptors = found if isinstance(found, list) else list(found)
@@ -121,9 +126,10 @@ AUTHOR = Author("ann", "2026-01-01T00:00:00Z")
 
 
 class HttpDoor:
-    """One connection to a server."""
+    """One connection to a server; what has no route is done on its store, as `wherry repository rm` does."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, store: Store) -> None:
+        self._store = store
         self._host = urlsplit(url).netloc
         self._connection = http.client.HTTPConnection(self._host, timeout=60)
 
@@ -185,6 +191,9 @@ class HttpDoor:
 
     def delete_tag(self, repository: str, tag: str) -> bool:
         return self.ask("DELETE", f"/v2/{repository}/manifests/{tag}", accept=(202, 404))[0] == 202
+
+    def delete_repository(self, repository: str) -> None:
+        drive(catalog.delete(repository), self._store)
 
     def referrers(self, repository: str, digest: Digest) -> list[str]:
         _, content, _ = self.ask("GET", f"/v2/{repository}/referrers/{digest}", accept=(200,))

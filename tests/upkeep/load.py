@@ -48,10 +48,12 @@ class Client(threading.Thread):
         self.lost: list[str] = []
         self.error: BaseException | None = None
         self._serial = 0
+        self.own = f"own/client-{number}"
+        """A repository that nobody else pushes to, so that it can be deleted whole."""
 
     def run(self) -> None:
         actions: list[Callable[[], None]] = [self.push] * 5 + [self.push_index, self.push_referrer]
-        actions += [self.move_tag] * 3 + [self.delete] * 4 + [self.delete_tag] + [self.look] * 4
+        actions += [self.move_tag] * 3 + [self.delete] * 4 + [self.delete_tag, self.delete_repository] + [self.look] * 4
         try:
             while not self.stop.is_set():
                 (self.delete if len(self.owned) > KEPT else self.random.choice(actions))()
@@ -60,10 +62,10 @@ class Client(threading.Thread):
             self.error = error
 
     def push(self) -> None:
-        self._image(self.random.choice(REPOSITORIES))
+        self._image(self.random.choice([*REPOSITORIES, self.own]))
 
     def push_index(self) -> None:
-        repository = self.random.choice(REPOSITORIES)
+        repository = self.random.choice([*REPOSITORIES, self.own])
         children = [self._image(repository) for _ in range(2)]
         whole = [child for child in children if child is not None]
         self._accept(Owned(repository, index([c.body for c in whole], self._note()), [], whole, None))
@@ -104,6 +106,16 @@ class Client(threading.Thread):
                 self.lost.append(f"tag {repository}:{tag} was not there to be deleted")
             if self.door.manifest(repository, tag) is not None:
                 self.lost.append(f"tag {repository}:{tag} was deleted and is there")
+
+    def delete_repository(self) -> None:
+        gone = [owned for owned in self.owned if owned.repository == self.own]
+        self.owned = [owned for owned in self.owned if owned.repository != self.own]
+        self.tags = {name: shown for name, shown in self.tags.items() if name[0] != self.own}
+        self.door.delete_repository(self.own)
+        self.counts["repositories deleted"] += bool(gone)
+        for owned in gone:
+            if self.door.manifest(self.own, str(owned.digest)) is not None:
+                self.lost.append(f"{owned.digest} is there after its repository was deleted")
 
     def look(self) -> None:
         if self.owned:

@@ -22,7 +22,7 @@ from registry.upkeep.collector import collect
 from registry.upkeep.fsck import fsck
 from storage_backends.base import Store
 from storage_backends.memory import MemoryStore
-from tests.servers import RunningRegistry
+from tests.servers import WHERRY, RunningRegistry
 from tests.upkeep.doors import Door, HttpDoor, StepsDoor
 from tests.upkeep.gc_loop import NOW, add
 from tests.upkeep.load import CLIENTS, Client, work
@@ -106,13 +106,18 @@ def on_disk(path: str, seconds: float, say: Record) -> None:
 
 def over_http(path: str, seconds: float, say: Record) -> None:
     collected: Counter[str] = Counter()
+    store = open_store(path)
     with RunningRegistry(path, "--workers", "2", "--access-log", "off") as server:
         with gc_in_a_process(path, collected):
-            doors: list[Door] = [HttpDoor(server.url) for _ in range(CLIENTS)]
+            doors: list[Door] = [HttpDoor(server.url, store) for _ in range(CLIENTS)]
             did, clients = work(doors, seconds)
-        store = open_store(path)
+        for _ in range(2):
+            times = ("--grace", "0", "--trash-time", "0", "--session-time", "0")
+            subprocess.run([WHERRY, "gc", "--store", path, *times], check=True, timeout=60, capture_output=True)
+        done = subprocess.run([WHERRY, "fsck", "--store", path, "--json"], check=True, timeout=60, capture_output=True)
+        assert (json.loads(done.stdout)["broken"], json.loads(done.stdout)["unreferenced"]) == ([], {})
         hold_to_it(store, did, collected, clients, say)
-        store.close()
+    store.close()
 
 
 def test_in_memory(record_property: Record) -> None:
