@@ -33,9 +33,9 @@ def parse_scopes(values: Sequence[str]) -> list[Scope]:
     """Scopes of repeated parameters, each of which holds several between blanks; what is no scope grants nothing."""
     scopes: list[Scope] = []
     for text in " ".join(values).split():
-        kind, first, rest = text.partition(":")
+        kind, _, rest = text.partition(":")
         name, last, actions = rest.rpartition(":")
-        if first and last and name:
+        if kind and last and name:
             kind = kind.partition("(")[0]  # `repository(plugin)`: the class says nothing here
             scopes.append(Scope(kind, name, frozenset(actions.split(",")) - {""}))
     return scopes
