@@ -34,6 +34,7 @@ class Acceptor:
 
     __slots__ = (
         "_balance",
+        "_closing",
         "_connecting",
         "_connections",
         "_handshake",
@@ -62,6 +63,7 @@ class Acceptor:
         self._balance, self._index, self._connections = balance, index, connections
         self._connecting: set[asyncio.Task[None]] = set()
         self._paused: asyncio.TimerHandle | None = None
+        self._closing = False
 
     def start(self) -> None:
         """Connections are taken from now on, one a turn of the event loop."""
@@ -75,6 +77,7 @@ class Acceptor:
         way to end a queue for new ones alone. The queue is closed to them first (a backlog of 0), so that this is
         one at most.
         """
+        self._closing = True
         if self._paused is not None:
             self._paused.cancel()
         else:
@@ -113,8 +116,9 @@ class Acceptor:
         except ConnectionAbortedError:
             return True
         except OSError as error:
-            if error.errno not in _EXHAUSTED or not self._loop.remove_reader(self._listening.fileno()):
+            if error.errno not in _EXHAUSTED or self._closing:
                 raise
+            self._loop.remove_reader(self._listening.fileno())
             LOG.error("no connection can be taken: %s; trying again in %g s", error.strerror, _PAUSE)
             self._paused = self._loop.call_later(_PAUSE, self.start)
             return False

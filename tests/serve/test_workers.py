@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -167,3 +168,36 @@ def _answers(path: Path) -> bool:
         return over_unix(path) == 200
     except ConnectionRefusedError:
         return False
+
+
+def test_sighup_without_tls_changes_nothing(tmp_path):
+    with RunningRegistry(tmp_path / "data", "--workers", "2") as server:
+        before = children(server.pid)
+        os.kill(server.pid, signal.SIGHUP)
+        os.killpg(server.pid, signal.SIGHUP)
+        assert status(server) == 200
+        assert children(server.pid) == before
+        assert server.stop() == 0
+
+
+def test_a_server_out_of_descriptors_goes_on_when_it_has_some_again(tmp_path):
+    path = tmp_path / "s.sock"
+    command = ["prlimit", "--nofile=64:64", WHERRY, "serve", "--store", tmp_path / "data", "--workers", "1"]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "--listen", f"unix:{path}"], stderr=log)
+    try:
+        until("an answer", lambda: path.exists() and _answers(path))
+        clients = []
+        for _ in range(100):
+            clients.append(socket.socket(socket.AF_UNIX))
+            clients[-1].connect(os.fspath(path))
+        until(
+            "the message", lambda: "no connection can be taken: Too many open files" in (tmp_path / "log").read_text()
+        )
+        for client in clients:
+            client.close()
+        assert over_unix(path) == 200
+        assert "Traceback" not in (tmp_path / "log").read_text()
+    finally:
+        server.terminate()
+        assert server.wait(30) == 0
