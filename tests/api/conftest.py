@@ -13,13 +13,34 @@ from tests.api.client import Client
 from tests.api.running import Running
 from tests.credentials import Credentials, write_htpasswd
 
+
+class Distant:
+    """A store with the two contracts and no more: no stamps, no local paths, as one behind a network has."""
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+        self.name, self.shared = self._store.name, self._store.shared
+        self.records, self.bytes = self._store.records, self._store.bytes
+        self.open, self.check, self.free, self.close = (
+            self._store.open,
+            self._store.check,
+            self._store.free,
+            self._store.close,
+        )
+
+
 Serve = Callable[..., Running]
 Connect = Callable[..., Client]
 
 
-@pytest.fixture(params=["memory", "filesystem"])
+@pytest.fixture(params=["memory", "filesystem", "distant"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else FilesystemStore(str(tmp_path / "store"))
+    kinds: dict[str, Callable[[], Store]] = {
+        "memory": MemoryStore,
+        "filesystem": lambda: FilesystemStore(str(tmp_path / "store")),
+        "distant": Distant,
+    }
+    made = kinds[request.param]()
     made.open()
     yield made
     made.close()

@@ -230,6 +230,7 @@ def test_a_second_writer_of_a_session_is_416(server: Running, client: Client) ->
     assert _offset(client, location) == 2 << 20
 
 
+@pytest.mark.parametrize("store", ["memory", "filesystem"], indirect=True)
 def test_who_comes_too_late_never_cuts_an_accepted_blob(serve: Serve, connect: Connect, store: Store) -> None:
     """A chunk that found its session open, and reaches the bytes after another request closed it."""
     server = serve(store, threads=1)
@@ -257,6 +258,7 @@ def test_who_comes_too_late_never_cuts_an_accepted_blob(serve: Serve, connect: C
     assert client.get(f"/v2/a/blobs/{sha256(b'accepted')}").body == b"accepted"
 
 
+@pytest.mark.parametrize("store", ["memory", "filesystem"], indirect=True)
 def test_who_comes_too_late_never_cuts_what_another_chunk_added(serve: Serve, connect: Connect, store: Store) -> None:
     server = serve(store, threads=1)
     client = connect(server)
