@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from oci_spec import media_type
 from oci_spec.digest import Digest
 from oci_spec.manifest import parse_manifest
 from registry.content import blobs, catalog, manifests, tags, uploads
@@ -21,15 +22,23 @@ from registry.upkeep.levels import Collector, Tally
 from storage_backends.errors import BytesGone, BytesShort
 from storage_backends.memory import MemoryStore
 from tests.faults.ledger import Ledger, Name
-from tests.upkeep.pushing import EMPTY, Client, WriteBytes, image, index
+from tests.upkeep.pushing import EMPTY, Client, WriteBytes, descriptor, image, index
 
 REPOSITORIES = ("a", "b")
 TAGS = ("1", "2")
 LAYERS = (EMPTY, b"layer x", b"layer y")
 X, Y = LAYERS[1:]
 M, N = image([X], note="m"), image([X, Y], note="n")
-BODIES = {"m": M, "n": N, "i": index([M, N]), "r": image([Y], M, note="r"), "j": index([M], note="j")}
-NEEDS = {"m": (), "n": (), "i": ("m", "n"), "r": (), "j": ("m",)}
+FOREIGN = {**descriptor(Y), "mediaType": media_type.OCI_NONDISTRIBUTABLE_LAYER}
+BODIES = {
+    "m": M,
+    "n": N,
+    "i": index([M, N]),
+    "j": index([M, descriptor(Y)], note="j"),
+    "r": image([Y], M, note="r"),
+    "f": image([X, FOREIGN], note="f"),
+}
+NEEDS = {"m": (), "n": (), "i": ("m", "n"), "j": ("m",), "r": (), "f": ()}
 PARSED = {name: parse_manifest(body, None) for name, body in BODIES.items()}
 DIGESTS = {name: Digest.of(body) for name, body in BODIES.items()}
 BLOBS = {Digest.of(data): data for data in LAYERS}
@@ -241,7 +250,7 @@ class Interleaving:
         client = Client(self.store)
         for repository in REPOSITORIES:
             client.push(repository, *LAYERS)
-            for name in ("m", "n", "i", "r"):
+            for name in ("m", "n", "i", "j", "r", "f"):
                 client.put(repository, BODIES[name], "1")
                 client.pull(repository, BODIES[name])
 
