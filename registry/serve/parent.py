@@ -7,6 +7,7 @@ is safe here because this process has one thread and never an event loop, and `s
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -169,14 +170,19 @@ class Parent:
             raise RuntimeError(f"the parent has {threads} threads; a fork would copy one of them and all locks")
         ready_read, ready_write = _pipe()
         links = WorkerLinks(slot.index, ready_write, self._life_read, self._balance)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # What is buffered would be written by both; where nobody reads it any more, it is no matter.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        # A signal in between would be noted in the new process and lost there.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        slot.pid = os.fork()
-        if slot.pid == 0:
-            self._be_worker(links, ready_read)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        os.close(ready_write)
+        try:
+            slot.pid = os.fork()
+            if slot.pid == 0:
+                self._be_worker(links, ready_read)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            os.close(ready_write)
         slot.started, slot.ready, slot.restart_at, slot.ready_pipe = time.monotonic(), False, None, ready_read
         self._selector.register(ready_read, selectors.EVENT_READ, slot)
 
