@@ -25,7 +25,7 @@ from storage_backends.errors import UnsuitableStore
 from storage_backends.folder_names import SETTLED, FolderNames
 from storage_backends.folders import Folders
 from storage_backends.health import Health
-from storage_backends.keys import LOCK, OWN, TMP, check_key
+from storage_backends.keys import LOCK, OWN, check_key
 from storage_backends.place import check_case, check_file_system, file_system_of, make_root
 from storage_backends.room import Room
 from storage_backends.scratch import Scratch
@@ -102,7 +102,7 @@ class FilesystemStore:
             self._make_fixed()
             self._scratch.empty()
             self._scratch.drop(self._scratch.write(b"open"))
-            check_case(f"{self._root}/{TMP}")
+            check_case(self._scratch.folder())
             self._stripes.release(self._stripes.acquire("open"))
         except PermissionError as error:
             raise UnsuitableStore(

@@ -31,7 +31,7 @@ class Scratch:
 
     def write(self, value: bytes) -> str:
         """The path of a new file that holds `value`, durably. Nothing is left behind where it raises OSError."""
-        path = f"{self._folder or self._own()}/{next(self._numbers)}"
+        path = f"{self._folder or self.folder()}/{next(self._numbers)}"
         fd = self._syscalls.open(path, CREATE | os.O_EXCL)
         try:
             view = memoryview(value)
@@ -97,7 +97,8 @@ class Scratch:
         self._folder, self._fd = "", -1
         self._numbers = itertools.count()
 
-    def _own(self) -> str:
+    def folder(self) -> str:
+        """The path of this process's folder, made at first use. Raises OSError."""
         with self._lock:
             while not self._folder:
                 folder = f"{self._tmp}/{os.getpid()}-{secrets.token_hex(4)}"
