@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from storage_backends.base import ABSENT, ANY, HasLocalPath, HasStamp, Store, seal
 from storage_backends.errors import StoreFailed, StoreFull, UnsuitableStore
 from storage_backends.filesystem import TOPS, FilesystemStore
-from storage_backends.place import UNSUITABLE, file_system_of
+from storage_backends.place import UNSUITABLE, check_case, file_system_of
 from tests.contract.faulty_syscalls import CountedSyscalls, fails
 
 
@@ -79,14 +78,11 @@ def test_the_file_system_of_a_path_is_told_by_the_kernel(tmp_path: Path) -> None
 
 
 def test_a_file_system_that_folds_case_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened(tmp_path).close()
-    (tmp_path / "tmp" / f"CASE-{'AB' * 8}").mkdir()  # what such a file system answers for the name in capitals
-    held = os.open(tmp_path / "tmp" / f"CASE-{'AB' * 8}", os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
+    check_case(str(tmp_path))
+    (tmp_path / f"CASE-{'AB' * 8}").mkdir()  # what such a file system answers for the name in capitals
     monkeypatch.setattr(secrets, "token_hex", lambda count: "ab" * count)
     with pytest.raises(UnsuitableStore, match="upper from lower case"):
-        opened(tmp_path)
-    os.close(held)
+        check_case(str(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["flock", "lock"])
