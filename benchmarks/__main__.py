@@ -42,7 +42,8 @@ def main() -> int:
                 _chosen(arguments.only, arguments.against_itself),
                 effort,
                 progress,
-                arguments.against_itself,
+                itself=arguments.against_itself,
+                cache=not arguments.without_cache,
             )
     except (LoadFailed, ServerFailed, programs.ProgramMissing, machine.NotOnDisk, OSError) as error:
         progress.clear()
@@ -74,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
         "--against-itself",
         action="store_true",
         help="distribution in both places: every ratio should be 1, and how far it is off is the machine's noise",
+    )
+    parser.add_argument(
+        "--without-cache",
+        action="store_true",
+        help="distribution without the cache of blob descriptors, which its example configuration has on",
     )
     parser.add_argument(
         "--data",
@@ -110,12 +116,18 @@ def _chosen(only: Sequence[str] | None, itself: bool) -> list[Case]:
     ]
 
 
-def _measure(folder: Path, cases: Sequence[Case], effort: Effort, progress: Progress, itself: bool) -> Run:
+def _measure(
+    folder: Path, cases: Sequence[Case], effort: Effort, progress: Progress, *, itself: bool, cache: bool
+) -> Run:
     described = machine.describe(folder)
+    machine.part_folders(folder)
+    theirs_folder, mine_folder = folder / "distribution", folder / "mine"
+    theirs_folder.mkdir()
+    mine_folder.mkdir()
     wrk = programs.wrk()
     program, version = programs.distribution(progress.tell)
     names = ("distribution", "itself") if itself else ("wherry", "distribution")
-    versions = {"distribution": version}
+    versions = {"distribution": version if cache else f"{version} without its cache"}
     if not itself:
         versions = {"wherry": importlib.metadata.version("wherry"), **versions}
     rows: list[Row] = []
@@ -128,9 +140,10 @@ def _measure(folder: Path, cases: Sequence[Case], effort: Effort, progress: Prog
             stack.enter_context(server)
             return server
 
-        theirs = started(start_distribution(program, folder / "distribution"))
-        mine_folder = folder / "mine"
-        mine = started(start_distribution(program, mine_folder) if itself else start_wherry(mine_folder, 2))
+        theirs = started(start_distribution(program, theirs_folder, cache=cache))
+        mine = started(
+            start_distribution(program, mine_folder, cache=cache) if itself else start_wherry(mine_folder, 2)
+        )
         progress.tell("waiting for both servers to be idle")
         idle = [_idle_memory(server) for server in (mine, theirs)]
         for server in (mine, theirs):

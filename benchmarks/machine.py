@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import array
+import contextlib
+import fcntl
 import mmap
 import os
 import platform
 from pathlib import Path
+from typing import Final
+
+# linux/fs.h: reading and writing a file's attributes, and the one that `chattr +T` sets.
+_GET_ATTRIBUTES: Final = 0x80086601
+_SET_ATTRIBUTES: Final = 0x40086602
+_TOP: Final = 0x20000
 
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "hugetlbfs"})
 
@@ -39,6 +48,23 @@ def describe(folder: Path) -> dict[str, str | int]:
         "file_system": file_system(folder),
         "python": platform.python_version(),
     }
+
+
+def part_folders(parent: Path) -> None:
+    """Has ext4 put the folders that are made in `parent` far from each other; nothing where it is another file system.
+
+    Else they share a group of inodes with all that is near; and one without a journal looks, for each new file, at
+    every inode that was freed in the group within minutes, by whomever: dearer than all else that a small push does.
+    """
+    descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        attributes = array.array("i", [0])
+        with contextlib.suppress(OSError):  # a file system without such attributes
+            fcntl.ioctl(descriptor, _GET_ATTRIBUTES, attributes, True)
+            attributes[0] |= _TOP
+            fcntl.ioctl(descriptor, _SET_ATTRIBUTES, attributes)
+    finally:
+        os.close(descriptor)
 
 
 def touch_free_memory(most: int) -> None:

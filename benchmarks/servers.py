@@ -137,8 +137,11 @@ def start_wherry(folder: Path, workers: int) -> Server:
     return Server(f"wherry, {workers} worker{'s' if workers > 1 else ''}", command, log, None)
 
 
-def start_distribution(program: str, folder: Path) -> Server:
-    """distribution v3 over `folder`: the configuration it ships, without debugging, metrics, tracing, access log."""
+def start_distribution(program: str, folder: Path, *, cache: bool = True) -> Server:
+    """distribution v3 over `folder`: the configuration it ships, without debugging, metrics, tracing, access log.
+
+    That configuration has `cache`, of the sizes and types of blobs, in memory; the program's own default is none.
+    """
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port = int(probe.getsockname()[1])
@@ -147,7 +150,7 @@ def start_distribution(program: str, folder: Path) -> Server:
         "log": {"level": "error", "accesslog": {"disabled": True}, "fields": {"service": "registry"}},
         "storage": {
             "delete": {"enabled": True},
-            "cache": {"blobdescriptor": "inmemory"},
+            **({"cache": {"blobdescriptor": "inmemory"}} if cache else {}),
             "filesystem": {"rootdirectory": str(folder)},
             "tag": {"concurrencylimit": 8},
         },
