@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
 from registry.api import errors
 from registry.api.connection import FIELD_EXTRA, HttpServer
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("registry")
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 READ_BUFFER: Final = 256 << 10
 """Bytes of a body that wait in a connection before its client is held back."""
@@ -69,7 +69,9 @@ class Registry:
         self.pieces = Pieces(settings.upload_memory)
         self.hashes = Hashes()
         self.uploads = 0
-        """Bodies that are being taken in."""
+        """Upload bodies that are being taken in."""
+        self.held = 0
+        """Bytes of other bodies (manifests, forms) that are held whole."""
         self.threads = ThreadPoolExecutor(settings.threads, "store")
         self.readiness = Readiness(store)
         self.observer: Observer | None = None
@@ -81,21 +83,19 @@ class Registry:
             now=self.now,
         )
 
-    async def blocking(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    async def blocking(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """Runs a function in one of the store's threads."""
-        if named:
-            raise TypeError("arguments of a function that runs in a thread are given by position")
         return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
     async def run(self, steps: Steps[T]) -> T:
         """Drives a step function of `registry.content` to its end: one thread from its first operation to its last."""
         return await self.blocking(drive, steps, self.store)
 
-    async def read(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    async def read(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """Calls a function that reads a few small records: here where that takes microseconds, else in a thread."""
         if self.inline:
-            return function(*arguments, **named)
-        return await self.blocking(function, *arguments, **named)
+            return function(*arguments)
+        return await self.blocking(function, *arguments)
 
     def now(self) -> float:
         """Seconds since 1970."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp.web_protocol import RequestPayloadError
@@ -42,20 +44,33 @@ async def read_some(request: Request, until: float) -> bytes:
         raise BodyTooSlow from None
 
 
-async def read_whole(registry: Registry, request: Request, limit: int) -> bytes | None:
-    """The whole body, None where it is longer than `limit` bytes. Refusal (408, 400) where it is cut."""
-    length = request.content_length
-    if length is not None and length > limit:
-        return None
-    loop = asyncio.get_running_loop()
+@asynccontextmanager
+async def whole(registry: Registry, request: Request, limit: int) -> AsyncIterator[bytes | None]:
+    """The whole body while the context lasts, None where it is longer than `limit` bytes.
+
+    All that are held at once take no more memory than uploads may borrow. Refusal: 429 beyond that, 408 and 400 for a
+    body that is cut.
+    """
+    taken = 0
     parts: list[bytes] = []
-    size = 0
+    length = request.content_length
+    loop = asyncio.get_running_loop()
     try:
-        while data := await read_some(request, loop.time() + registry.settings.body_timeout):
-            size += len(data)
-            if size > limit:
-                return None
+        while length is None or length <= limit:
+            data = await read_some(request, loop.time() + registry.settings.body_timeout)
+            if not data:
+                yield b"".join(parts)
+                return
+            taken += len(data)
+            registry.held += len(data)
+            if taken > limit:
+                break
+            if registry.held > max(registry.settings.upload_memory, limit):
+                message = f"{registry.held} bytes of manifests are being taken in, which is the most; try again soon"
+                raise Refusal(429, "TOOMANYREQUESTS", message, headers=[("Retry-After", "1")], closes=True)
             parts.append(data)
+        yield None
     except BROKEN as error:
         raise broken(error) from None
-    return b"".join(parts)
+    finally:
+        registry.held -= taken

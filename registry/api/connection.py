@@ -203,6 +203,9 @@ class Connection(web.RequestHandler):
         self, request: Request, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> Response:
         """What aiohttp could not read, or what escaped a handler, as JSON; the connection is closed."""
+        if request.started:
+            self.abort()
+            raise ConnectionAbortedError("an answer was begun and cannot be ended")
         if status == HTTPStatus.BAD_REQUEST:
             response = _unreadable(exc, message)
         else:

@@ -9,9 +9,9 @@ piece costs one trip to a thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from registry.api.body import BROKEN, BodyTooSlow, broken, read_some
 from registry.api.errors import Refusal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.api.request import Request
     from registry.app import Registry
 
+S = TypeVar("S")
 T = TypeVar("T")
 Sink = Generator[None, memoryview | None, T]
 
@@ -74,72 +75,83 @@ class _Intake(Generic[T]):
         self._request = request
         self._feed = feed
         self._loop = asyncio.get_running_loop()
-        self._rest = memoryview(b"")
-        self._job: asyncio.Future[None] | None = None
+        self._rest = memoryview(b"")  # read, and not yet in a piece
+        self._piece: bytearray | None = None  # being filled
+        self._filled = 0
+        self._job: asyncio.Future[Any] | None = None  # the step that runs in a thread, or ran last
 
     async def run(self) -> T:
-        registry = self._registry
         try:
-            while await self._first():
-                piece = await registry.pieces.borrow()
-                give_back = partial(_give_back, registry.pieces, piece)
-                try:
-                    filled, ended = await self._fill(memoryview(piece))
-                    await self._written()
-                except BaseException:
-                    give_back()
-                    raise
-                view = memoryview(piece)[:filled]
-                if ended:
-                    last = self._loop.run_in_executor(registry.threads, self._feed.finish, view)
-                    last.add_done_callback(give_back)
-                    return await last
-                self._job = self._loop.run_in_executor(registry.threads, self._feed.go_on, view)
-                self._job.add_done_callback(give_back)
+            return await self._pour()
+        except BaseException as error:
+            # Whatever it was, also the end of the server: the sink learns it, and keeps what it can.
+            await asyncio.shield(self._cut())
+            if isinstance(error, BROKEN):
+                raise broken(error) from None
+            raise
+
+    async def _pour(self) -> T:
+        while await self._first():
+            self._piece = await self._registry.pieces.borrow()
+            ended = await self._fill(memoryview(self._piece))
             await self._written()
-            return await registry.blocking(self._feed.finish, memoryview(b""))
-        except BROKEN as error:
-            raise broken(error) from None
+            if ended:
+                return await asyncio.shield(self._hand_over(self._feed.finish))
+            self._hand_over(self._feed.go_on)
+        await self._written()
+        return await asyncio.shield(self._hand_over(self._feed.finish))
+
+    def _hand_over(self, step: Callable[[memoryview], S]) -> asyncio.Future[S]:
+        """Starts a step with what was filled; the piece comes back when that is done."""
+        piece, self._piece = self._piece, None
+        view = memoryview(b"") if piece is None else memoryview(piece)[: self._filled]
+        self._filled = 0
+        job = self._loop.run_in_executor(self._registry.threads, step, view)
+        if piece is not None:
+            job.add_done_callback(partial(_give_back, self._registry.pieces, piece))
+        self._job = job
+        return job
 
     async def _written(self) -> None:
         if self._job is not None:
-            await self._job
+            await asyncio.shield(self._job)
 
     async def _first(self) -> bool:
         """Waits, with nothing borrowed, until there is something to fill a piece with; False at the body's end."""
         if not self._rest:
-            try:
-                until = self._loop.time() + self._registry.settings.body_timeout
-                self._rest = memoryview(await read_some(self._request, until))
-            except (*BROKEN, asyncio.CancelledError):
-                await asyncio.shield(self._cut(self._rest))
-                raise
+            until = self._loop.time() + self._registry.settings.body_timeout
+            self._rest = memoryview(await read_some(self._request, until))
         return bool(self._rest)
 
-    async def _fill(self, room: memoryview) -> tuple[int, bool]:
-        """Fills a piece from the body: (bytes, whether the body has ended). What cuts the body reaches the sink."""
-        filled = 0
+    async def _fill(self, room: memoryview) -> bool:
+        """Fills the piece from the body, for a while; whether the body has ended."""
         until = self._loop.time() + PARTIAL_SECONDS
-        try:
-            while True:
-                count = min(len(self._rest), PIECE - filled)
-                room[filled : filled + count] = self._rest[:count]
-                self._rest = self._rest[count:]
-                filled += count
-                if filled == PIECE:
-                    return filled, False
+        while True:
+            count = min(len(self._rest), PIECE - self._filled)
+            room[self._filled : self._filled + count] = self._rest[:count]
+            self._rest = self._rest[count:]
+            self._filled += count
+            if self._filled == PIECE:
+                return False
+            try:
                 self._rest = memoryview(await read_some(self._request, until))
-                if not self._rest:
-                    return filled, True
-        except BodyTooSlow:
-            return filled, False
-        except (*BROKEN, asyncio.CancelledError):
-            await asyncio.shield(self._cut(room[:filled]))
-            raise
+            except BodyTooSlow:
+                return False
+            if not self._rest:
+                return True
 
-    async def _cut(self, piece: memoryview) -> None:
-        await self._written()
-        await self._registry.blocking(self._feed.cut, piece)
+    async def _cut(self) -> None:
+        """The sink gets what was read, then the cut."""
+        if self._job is not None:
+            await asyncio.wait([self._job])
+            self._job.exception()  # known already, or of no interest behind what cut the body
+        piece, self._piece = self._piece, None
+        view = self._rest if piece is None else memoryview(piece)[: self._filled]
+        try:
+            await self._registry.blocking(self._feed.cut, view)
+        finally:
+            if piece is not None:
+                self._registry.pieces.give_back(piece)
 
 
 def _give_back(pieces: Pieces, piece: bytearray, done: object = None) -> None:

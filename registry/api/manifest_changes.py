@@ -9,7 +9,7 @@ from oci_spec import media_type
 from oci_spec.digest import Digest
 from oci_spec.manifest import MANIFEST_LIMIT, Manifest, parse_manifest
 from oci_spec.reference import parse_tag
-from registry.api.body import read_whole
+from registry.api.body import whole
 from registry.api.conditions import WriteConditions
 from registry.api.errors import Refusal
 from registry.api.response import Header, Response, warning
@@ -32,13 +32,13 @@ async def put(registry: Registry, request: Request, route: Route) -> Response:
     names = _tags_of(request, route)
     conditions = WriteConditions(request)
     limit = min(registry.settings.manifest_limit, MANIFEST_LIMIT)
-    body = await read_whole(registry, request, limit)
-    if body is None:
-        raise Refusal(413, "MANIFEST_INVALID", f"the manifest is larger than {limit} bytes, the most that is taken")
     content_type = request.headers.get("Content-Type")
-    digest, manifest = await registry.blocking(
-        _accept, registry, route, names, conditions, body, content_type, registry.author(request)
-    )
+    async with whole(registry, request, limit) as body:
+        if body is None:
+            raise Refusal(413, "MANIFEST_INVALID", f"the manifest is larger than {limit} bytes, the most that is taken")
+        digest, manifest = await registry.blocking(
+            _accept, registry, route, names, conditions, body, content_type, registry.author(request)
+        )
     location = registry.origins.location(f"/v2/{route.repository}/manifests/{digest}")
     headers: list[Header] = [("Location", location), ("Docker-Content-Digest", str(digest))]
     if manifest.subject is not None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-from registry.api.body import read_whole
+from registry.api.body import whole
 from registry.api.errors import Refusal
 from registry.api.response import Response
 from registry.auth.access import SERVICE, Access, BadCredentials, Caller
@@ -39,13 +39,13 @@ async def get(registry: Registry, request: Request, route: Route) -> Response:
 async def post(registry: Registry, request: Request, route: Route) -> Response:
     """Credentials come in a form (RFC 6749, section 4.3): grant_type password."""
     access = _access(registry)
-    body = await read_whole(registry, request, FORM_LIMIT)
-    if body is None:
-        raise Refusal(413, "SIZE_INVALID", f"the form is larger than {FORM_LIMIT} bytes")
-    try:
-        form = parse_qs(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise Refusal(400, "UNSUPPORTED", "the body is no form (application/x-www-form-urlencoded)") from None
+    async with whole(registry, request, FORM_LIMIT) as body:
+        if body is None:
+            raise Refusal(413, "SIZE_INVALID", f"the form is larger than {FORM_LIMIT} bytes")
+        try:
+            form = parse_qs(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100)
+        except ValueError:
+            raise Refusal(400, "UNSUPPORTED", "the body is no form (application/x-www-form-urlencoded)") from None
     grant = _one(form, "grant_type")
     if grant != "password":
         raise Refusal(400, "UNSUPPORTED", f"grant_type is {grant[:40]!r}: only password is known")

@@ -71,7 +71,7 @@ class Running:
 
     async def _stop(self) -> None:
         self._server.close()
-        await self._http.shutdown(1)
+        await self._http.shutdown(0.2)
         await self.service.close()
 
     def close(self) -> None:

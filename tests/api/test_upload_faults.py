@@ -363,3 +363,38 @@ def test_pieces_of_a_body_are_read_while_others_are_written(serve: Serve, connec
     for thread in threads:
         thread.join()
     assert [answer.status for answer in answers] == [201] * 6
+
+
+def test_a_server_that_stops_keeps_what_arrived(serve: Serve, connect: Connect, store: Store) -> None:
+    with Running(store) as stopping:
+        client = Client(stopping.port)
+        location = client.begin("a")
+        data = os.urandom((1 << 20) + 5)
+        raw = Raw(stopping.port).send(_head("PATCH", location, 2 << 20) + data)
+        wait_until("a piece is written", lambda: (_bytes_of(store, location) or 0) >= 1 << 20)
+        client.close()
+    raw.close()
+    again = connect(serve(store))
+    offset = _offset(again, location)
+    assert 1 << 20 <= offset <= len(data)
+    assert again.ask("PATCH", location, data[offset:]).status == 202
+    assert again.ask("PUT", location, query={"digest": sha256(data)}).status == 201
+
+
+def test_manifests_that_are_held_whole_take_no_more_memory_than_uploads(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    server = serve(store, upload_memory=4 << 20)
+    client = connect(server)
+    part = b"x" * (3 << 20)
+    one = Raw(server.port).send(_head("PUT", "/v2/a/manifests/1", 4 << 20) + part)
+    wait_until("it is held", lambda: server.service.registry.held == len(part))
+    other = Raw(server.port).send(_head("PUT", "/v2/a/manifests/2", 4 << 20) + part)
+    answer = other.answer()
+    assert (answer.status, answer.code) == (429, "TOOMANYREQUESTS")
+    assert int(answer.header("Retry-After")) > 0
+    one.close()
+    other.close()
+    wait_until("nothing is held", lambda: server.service.registry.held == 0)
+    client.image("a", "1")
+    assert server.service.registry.held == 0
