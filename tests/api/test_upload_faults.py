@@ -3,7 +3,9 @@
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,10 @@ from oci_spec.digest import Digest
 from registry.api import intake
 from registry.content import uploads
 from registry.content.layout import DataKey
-from registry.content.steps import drive
+from registry.content.records import Record
+from registry.content.steps import Steps, drive
 from storage_backends.base import Store
+from storage_backends.errors import BytesBusy
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.memory import MemoryStore
 from tests.api.client import Answer, Client, Raw, sha256, wait_until
@@ -397,3 +401,29 @@ def test_manifests_that_are_held_whole_take_no_more_memory_than_uploads(
     wait_until("nothing is held", lambda: server.service.registry.held == 0)
     client.image("a", "1")
     assert server.service.registry.held == 0
+
+
+@pytest.mark.parametrize("store", ["memory", "filesystem"], indirect=True)
+def test_the_bytes_are_held_until_the_session_says_what_became_of_them(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else another chunk could come between the last byte and the swap, and what was hashed is not what is kept."""
+    seen: list[str] = []
+
+    def held_during(step: Callable[..., Steps[Record]]) -> Callable[..., Steps[Record]]:
+        def watched(uuid: str, *arguments: Any) -> Steps[Record]:
+            with pytest.raises(BytesBusy):
+                store.bytes.write(DataKey(uuid).path, 0)
+            seen.append(step.__name__)
+            return (yield from step(uuid, *arguments))
+
+        return watched
+
+    for name in ("advance", "complete"):
+        monkeypatch.setattr(uploads, name, held_during(getattr(uploads, name)))
+    location = client.begin("a")
+    assert client.ask("PATCH", location, b"hello").status == 202
+    assert client.ask("PUT", location, query={"digest": sha256(b"hello")}).status == 201
+    assert client.ask("PUT", client.begin("a"), b"more", query={"digest": sha256(b"more")}).status == 201
+    client.blob("a", b"whole")
+    assert seen == ["advance", "complete", "complete", "complete"]
