@@ -335,16 +335,23 @@ class _Fsck:
 
     # ------------------------------------------------------------------------------------------------------ bytes
     def _trash(self) -> None:
+        """Trash whose bytes a blob record names waits for what becomes of that record, and is no leftover."""
+        of_no_digest: dict[str, None] = {}
         for key in self._keys(layout.TRASH):
             record = self._look(key)
             if record is None or not isinstance(key, TrashKey):
                 continue
+            if record.digest is None:
+                of_no_digest[key.uuid] = None
+                continue
             try:
-                blob = None if record.digest is None else self._read(BlobKey(record.digest))
+                blob = self._read(BlobKey(record.digest))
             except CorruptRecord:
                 continue
-            if blob is None or blob.data != key.uuid:  # else it waits for what becomes of the record
+            if blob is None or blob.data != key.uuid:
                 self.unreferenced["trash"] += 1
+        self._without_owned(of_no_digest)
+        self.unreferenced["trash"] += len(of_no_digest)
 
     def _bytes(self) -> None:
         """Bytes that no session, trash or blob record names; asked in this order, as the collector does."""
@@ -357,14 +364,17 @@ class _Fsck:
                     self._store.records.get(other.path) for other in (SessionKey(key.uuid), TrashKey(key.uuid))
                 ):
                     unnamed[key.uuid] = None
-            for listed in self._listed(layout.BLOBS):
-                try:
-                    blob = self._read(layout.parse(listed.key))
-                except (StrayKey, CorruptRecord):
-                    continue
-                if blob is not None and blob.data is not None:
-                    unnamed.pop(blob.data, None)
+            self._without_owned(unnamed)
             self.unreferenced["bytes"] += len(unnamed)
+
+    def _without_owned(self, uuids: dict[str, None]) -> None:
+        for listed in self._listed(layout.BLOBS) if uuids else ():
+            try:
+                blob = self._read(layout.parse(listed.key))
+            except (StrayKey, CorruptRecord):
+                continue
+            if blob is not None and blob.data is not None:
+                uuids.pop(blob.data, None)
 
     def _strange_tops(self) -> None:
         for of_bytes in (False, True):

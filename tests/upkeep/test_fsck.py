@@ -275,6 +275,27 @@ def test_what_is_left_over_is_counted_and_collected(sound: Store, client: Client
     assert report.unreferenced == {}
 
 
+@pytest.mark.parametrize("digest", [None, Digest.of(b"elsewhere")])
+def test_trash_that_waits_for_a_pending_blob_is_no_leftover(
+    sound: Store, client: Client, digest: Digest | None
+) -> None:
+    """A push of a foreign layer died: its manifest, which is accepted without, pins what there is of it."""
+    client.push("other", b"elsewhere")
+    key = BlobKey(Digest.of(b"elsewhere"))
+    put(sound, key, record(sound, key).but(firm=False))
+    uuid = record(sound, key).data
+    assert uuid is not None
+    put(sound, TrashKey(uuid), new_trash(digest))
+    run_out(sound)
+    report = fsck(sound)
+    assert (report.broken, report.unreferenced) == ([], {})
+    client.push("other", b"elsewhere")
+    assert client.read("other", b"elsewhere") == b"elsewhere"
+    run_out(sound)
+    assert sound.bytes.size(DataKey(uuid).path) is None
+    assert fsck(sound).unreferenced == {}
+
+
 def test_bad_bytes_are_quarantined_and_the_next_push_heals(sound: Store, client: Client) -> None:
     overwrite(sound, data_of(sound, LAYER), b"lAyer")
     sound.bytes.delete(data_of(sound, EMPTY))
