@@ -58,6 +58,10 @@ def put(
             record = yield Put(key, record.version if record is not None else ABSENT, template)
             if record is None:
                 continue
+        if sparse and not record.firm and not record.fields.get("sparse", False):  # pending since a stricter push
+            record = yield Put(key, record.version, record.but(sparse=True))
+            if record is None:
+                continue
         value = {"digest": str(digest), "id": record.id}
         for name in names:
             if not (yield from tags.announce(TagKey(repository, name), life, value)):

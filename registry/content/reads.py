@@ -48,6 +48,11 @@ class Records:
             self._keep(path, stamp, record)
         return record
 
+    def stamp_of(self, key: Key, record: Record | None) -> tuple[int, ...] | None:
+        """The stamp under which this very record is kept, None where it is not."""
+        kept = self._kept.get(key.path)
+        return kept[0] if kept is not None and kept[1] is record else None
+
     def _read(self, path: str) -> Record | None:
         stored = self._store.records.get(path)
         return None if stored is None else Record.read(stored, path)
@@ -64,12 +69,57 @@ class Records:
                 self._bytes -= len(oldest.tail)
 
 
+class Witness:
+    """What an answer rests on: records and their stamps. While they are the same, so is the answer."""
+
+    __slots__ = ("_stamps",)
+
+    def __init__(self, stamps: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        self._stamps = tuple(stamps)
+
+    def holds(self, store: HasStamp) -> bool:
+        """Whether none of the records has changed since."""
+        stamp = store.stamp
+        for path, then in self._stamps:  # noqa: SIM110  # a generator for `all` would cost as much as a stamp
+            if stamp(path) != then:
+                return False
+        return True
+
+
+class Noting:
+    """Records that note what is read of them, as long as each is kept under a stamp."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._stamps: list[tuple[str, tuple[int, ...]]] = []
+        self._complete = True
+
+    def get(self, key: Key) -> Record | None:
+        record = self._records.get(key)
+        stamp = self._records.stamp_of(key, record)
+        if stamp is None:
+            self._complete = False
+        else:
+            self._stamps.append((key.path, stamp))
+        return record
+
+    def witness(self) -> Witness | None:
+        """Of everything that was read; None where something was absent, or too new to be kept."""
+        return Witness(self._stamps) if self._complete else None
+
+
 class Reads:
     """The reading half of a registry over one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, records: Records | Noting | None = None) -> None:
         self.store = store
-        self.records = Records(store)
+        self.records = Records(store) if records is None else records
+
+    def noting(self) -> tuple[Reads, Noting]:
+        """These reads, and what notes on which records their answers rest."""
+        assert isinstance(self.records, Records)
+        noting = Noting(self.records)
+        return Reads(self.store, noting), noting
 
     def life(self, repository: str) -> str:
         """The id of the repository's life. Raises NameUnknown."""

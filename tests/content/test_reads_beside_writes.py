@@ -13,7 +13,7 @@ from oci_spec import media_type
 from oci_spec.digest import Digest
 from oci_spec.manifest import parse_manifest
 from registry.content import layout, manifests, sweep, tags, uploads
-from registry.content.errors import ManifestUnknown
+from registry.content.errors import ManifestUnknown, PartsUnknown
 from registry.content.layout import DataKey, LinkKey, ManifestKey, TagKey
 from registry.content.reads import Reads
 from registry.content.records import Author
@@ -138,6 +138,15 @@ def test_a_deleted_digest_pushed_again_does_not_bring_its_tags_back() -> None:
     with pytest.raises(ManifestUnknown):
         reads.tagged("app", "latest")
     assert reads.tags("app") == (["other"], False)
+
+
+def test_what_a_strict_push_left_pending_a_sparse_push_may_finish() -> None:
+    store = MemoryStore(power_cuts=False)
+    store.open()
+    with pytest.raises(PartsUnknown):
+        drive(put(0, "latest"), store)
+    drive(manifests.put("app", DIGESTS[0], parse_manifest(BODIES[0], None), ["latest"], AUTHOR, sparse=True), store)
+    assert Reads(store).tagged("app", "latest")[0] == DIGESTS[0]
 
 
 def test_repositories_come_in_the_order_of_their_components() -> None:
