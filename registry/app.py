@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
-from registry.api import errors
+from registry.api import blobs, errors, manifests
 from registry.api.connection import FIELD_EXTRA, HttpServer
 from registry.api.hashes import Hashes
+from registry.api.kept import Kept
 from registry.api.origins import Origins
 from registry.api.pieces import Pieces
 from registry.api.readiness import Readiness
@@ -62,6 +63,9 @@ class Registry:
         self.reads = Reads(store)
         self.inline: Final = isinstance(store, HasStamp)
         """Small records are read in microseconds."""
+        if isinstance(store, HasStamp):
+            self.kept_manifests = Kept(store, self.reads, manifests.find, lambda found: len(found[1].tail))
+            self.kept_blobs = Kept(store, self.reads, blobs.find, lambda found: 0)
         self.local: Final = store if isinstance(store, HasLocalPath) else None
         self.is_sparse = patterns.repositories(settings.sparse)
         self.is_immutable = patterns.tags(settings.immutable)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from registry.api.request import Request
     from registry.api.routes import Route
     from registry.app import Registry
+    from registry.content.reads import Reads
 
 SMALL: Final = 64 << 10
 """Bytes up to which a blob on disk is read and sent in one go with its head."""
@@ -35,6 +36,12 @@ def prepared(digest: Digest, record: Record) -> Prepared:
         record.answer = Prepared(digest, OCTETS, record.size, *_MORE)
     answer: Prepared = record.answer
     return answer
+
+
+def find(reads: Reads, route: Route) -> tuple[Record, Record]:
+    """The link and the record of the blob that a route names. Raises NameUnknown, BlobUnknown."""
+    assert route.digest is not None
+    return reads.held(route.repository, route.digest)
 
 
 # HEAD
@@ -59,7 +66,7 @@ def _may_push(registry: Registry, request: Request, route: Route) -> bool:
 def head_quickly(registry: Registry, request: Request, route: Route) -> Response | None:
     """None where the link is to be made young first."""
     assert route.digest is not None
-    link, record = registry.reads.held(route.repository, route.digest)
+    link, record = registry.kept_blobs.find(route)
     if _may_push(registry, request, route) and _is_old(registry, link, record):
         return None
     return _head_of(request, route.digest, record)
@@ -92,7 +99,7 @@ def get_quickly(registry: Registry, request: Request, route: Route) -> Response 
     headers = request.headers
     if registry.local is None or "Range" in headers:
         return None
-    record = registry.reads.blob(route.repository, route.digest)
+    _, record = registry.kept_blobs.find(route)
     if record.size > SMALL:
         return None
     answer = prepared(route.digest, record)

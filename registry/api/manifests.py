@@ -53,4 +53,4 @@ async def get(registry: Registry, request: Request, route: Route) -> Response:
 
 
 def get_quickly(registry: Registry, request: Request, route: Route) -> Response:
-    return shown(request, *find(registry.reads, route))
+    return shown(request, *registry.kept_manifests.find(route))

@@ -5,7 +5,7 @@ be components of a repository's name; its parts become values here and nowhere e
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from oci_spec.digest import Digest
@@ -23,7 +23,7 @@ _bad_escape = re.compile(r"%(?![0-9A-Fa-f]{2})").search
 class Route:
     """`kind` is the row of the table; `repository` and `reference` what the path says behind it."""
 
-    __slots__ = ("digest", "kind", "repository", "tag", "uuid")
+    __slots__ = ("digest", "kept", "kind", "repository", "tag", "uuid")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Route:
         self.digest = digest
         self.tag = tag
         self.uuid = uuid
+        self.kept: Any = None  # what `kept` found here before
 
     def __repr__(self) -> str:
         parts = (self.repository, str(self.digest or ""), self.tag or "", self.uuid or "")

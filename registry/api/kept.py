@@ -1,0 +1,63 @@
+"""What a path showed is kept with its route, and shown again while the records that said so are the same.
+
+Finding them again takes one stat each and no more: no keys are spelled, no marks looked at. What was absent is never
+kept, nor what was written within the last seconds (see `registry.content.reads`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from storage_backends.base import HasStamp
+
+if TYPE_CHECKING:
+    from registry.api.routes import Route
+    from registry.content.reads import Reads, Witness
+
+T = TypeVar("T")
+
+LIMIT: Final = 8 << 20
+"""Bytes that routes hold on to before they let go of all: the manifests', and for each route a few more."""
+ROUTE_BYTES: Final = 1024
+
+
+class Kept(Generic[T]):
+    """What one kind of route shows, for the routes that were asked for before. `size` tells its bytes."""
+
+    def __init__(
+        self,
+        store: HasStamp,
+        reads: Reads,
+        find: Callable[[Reads, Route], T],
+        size: Callable[[T], int],
+    ) -> None:
+        self._store = store
+        self._reads = reads
+        self._find = find
+        self._size = size
+        self._held: list[Route] = []
+        self._bytes = 0
+
+    def find(self, route: Route) -> T:
+        """As the function that it was made with, which is asked where something has changed."""
+        kept: tuple[Witness, T] | None = route.kept
+        if kept is not None and kept[0].holds(self._store):
+            return kept[1]
+        reads, noting = self._reads.noting()
+        found = self._find(reads, route)
+        witness = noting.witness()
+        if witness is not None:
+            self._keep(route, (witness, found), ROUTE_BYTES + self._size(found))
+        return found
+
+    def _keep(self, route: Route, what: tuple[Witness, T], size: int) -> None:
+        self._bytes += size
+        if self._bytes > LIMIT:
+            for other in self._held:
+                other.kept = None
+            self._held = []
+            self._bytes = size
+        if route.kept is None:
+            self._held.append(route)
+        route.kept = what
