@@ -57,10 +57,10 @@ def alternate(case: Case, servers: Sequence[Server], bench: Bench, effort: Effor
 
 
 def _run(case: Case, server: Server, bench: Bench, effort: Effort) -> Sample:
-    if case.memory:
-        machine.touch_free_memory(case.memory)
     # What others left unwritten would otherwise be written during this run.
     os.sync()
+    if case.memory:
+        machine.touch_free_memory(case.memory)
     before = usage.cpu_seconds(server.pid)
     total, own, start = usage.machine_cpu_seconds(), usage.own_cpu_seconds(), time.perf_counter()
     with usage.PeakMemory(server.pid) as peak:
