@@ -120,10 +120,7 @@ def _measure(
     folder: Path, cases: Sequence[Case], effort: Effort, progress: Progress, *, itself: bool, cache: bool
 ) -> Run:
     described = machine.describe(folder)
-    machine.part_folders(folder)
-    theirs_folder, mine_folder = folder / "distribution", folder / "mine"
-    theirs_folder.mkdir()
-    mine_folder.mkdir()
+    theirs_folder, mine_folder = machine.data_folders(folder, ("distribution", "mine"))
     wrk = programs.wrk()
     program, version = programs.distribution(progress.tell)
     names = ("distribution", "itself") if itself else ("wherry", "distribution")
