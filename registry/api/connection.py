@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web, web_protocol
 from aiohttp.helpers import set_exception
+from aiohttp.http import HttpRequestParser
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 
@@ -35,7 +36,7 @@ FIELD_EXTRA: Final = 1
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_timer", "_partial", "clock", "service")
+    __slots__ = ("_head_timer", "_partial", "_taken", "clock", "service")
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, service: Service, **limits: Any
@@ -45,6 +46,7 @@ class Connection(web.RequestHandler):
         self.clock = service.clock
         self._head_timer: asyncio.TimerHandle | None = None
         self._partial = False  # a part of a head came
+        self._taken = False  # somebody else reads the socket
 
     @property
     def draining(self) -> bool:
@@ -131,6 +133,53 @@ class Connection(web.RequestHandler):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         self.service.answered(request, response)
         return True
+
+    # A body that is read from the socket (see `body_socket`).
+
+    def take_over(self, request: Request) -> tuple[bytes, int] | None:
+        """(what came of the body, how many bytes of it are in the socket or still to come); None where it is broken.
+
+        Nothing is read of the connection from here on but by the caller, until `give_back`.
+        """
+        transport, body = self.transport, request.body
+        length = request.content_length
+        assert length is not None
+        if transport is None or body.exception() is not None:
+            return None
+        self._taken = True
+        transport.pause_reading()
+        body.set_read_chunk_size(length)  # so that aiohttp holds nothing back
+        if self._reading_paused:
+            self.resume_reading()
+        before = body.read_nowait()
+        request.received += len(before)
+        return before, length - body.total_bytes
+
+    def give_back(self, request: Request, *, whole: bool) -> None:
+        """aiohttp reads again: the next request where the whole body was read, else the rest, to throw it away."""
+        self._taken = False
+        request.keep_alive = request.keep_alive and whole
+        if self.transport is None or self._parser is None:
+            return
+        if whole:
+            # To the parser that there was the body has not ended, and never will.
+            self._parser = HttpRequestParser(
+                self,
+                self._loop,
+                self._read_bufsize,
+                max_line_size=self.max_line_size,
+                max_field_size=self.max_field_size,
+                max_headers=self.max_headers,
+                payload_exception=web_protocol.RequestPayloadError,
+                auto_decompress=False,
+                max_msg_queue_size=self._max_msg_queue_size,
+            )
+            request.body.feed_eof()
+        self._resume_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        if not self._taken:
+            super()._resume_transport_reading()
 
     # The time for a head.
 

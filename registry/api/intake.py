@@ -13,7 +13,8 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from registry.api.body import BROKEN, BodyTooSlow, broken, read_some
+from registry.api.body import BROKEN, BodyTooSlow, broken
+from registry.api.body_socket import BodySocket, BodyStream, source_of
 from registry.api.errors import Refusal
 from registry.api.pieces import PIECE, Pieces
 from storage_backends.errors import StoreFull
@@ -75,7 +76,7 @@ class _Intake(Generic[T]):
         self._request = request
         self._feed = feed
         self._loop = asyncio.get_running_loop()
-        self._rest = memoryview(b"")  # read, and not yet in a piece
+        self._source: BodySocket | BodyStream | None = None
         self._piece: bytearray | None = None  # being filled
         self._filled = 0
         self._job: asyncio.Future[Any] | None = None  # the step that runs in a thread, or ran last
@@ -86,14 +87,21 @@ class _Intake(Generic[T]):
         except BaseException as error:
             # Whatever it was, also the end of the server: the sink learns it, and keeps what it can.
             await asyncio.shield(self._cut())
+            if isinstance(error, ConnectionError):
+                self._request.connection.abort()  # nobody is there to be told
             if isinstance(error, BROKEN):
                 raise broken(error) from None
             raise
+        finally:
+            if self._source is not None:
+                self._source.close()
 
     async def _pour(self) -> T:
-        while await self._first():
+        source = self._source = source_of(self._request)
+        body_timeout = self._registry.settings.body_timeout
+        while await source.ready(self._loop.time() + body_timeout):  # with nothing borrowed
             self._piece = await self._registry.pieces.borrow()
-            ended = await self._fill(memoryview(self._piece))
+            ended = await self._fill(source, memoryview(self._piece))
             await self._written()
             if ended:
                 return await asyncio.shield(self._hand_over(self._feed.finish))
@@ -116,29 +124,18 @@ class _Intake(Generic[T]):
         if self._job is not None:
             await asyncio.shield(self._job)
 
-    async def _first(self) -> bool:
-        """Waits, with nothing borrowed, until there is something to fill a piece with; False at the body's end."""
-        if not self._rest:
-            until = self._loop.time() + self._registry.settings.body_timeout
-            self._rest = memoryview(await read_some(self._request, until))
-        return bool(self._rest)
-
-    async def _fill(self, room: memoryview) -> bool:
+    async def _fill(self, source: BodySocket | BodyStream, room: memoryview) -> bool:
         """Fills the piece from the body, for a while; whether the body has ended."""
         until = self._loop.time() + PARTIAL_SECONDS
-        while True:
-            count = min(len(self._rest), PIECE - self._filled)
-            room[self._filled : self._filled + count] = self._rest[:count]
-            self._rest = self._rest[count:]
-            self._filled += count
-            if self._filled == PIECE:
-                return False
+        while self._filled < PIECE:
             try:
-                self._rest = memoryview(await read_some(self._request, until))
+                count = await source.read_into(room[self._filled :], until)
             except BodyTooSlow:
                 return False
-            if not self._rest:
+            if not count:
                 return True
+            self._filled += count
+        return False
 
     async def _cut(self) -> None:
         """The sink gets what was read, then the cut."""
@@ -146,7 +143,7 @@ class _Intake(Generic[T]):
             await asyncio.wait([self._job])
             self._job.exception()  # known already, or of no interest behind what cut the body
         piece, self._piece = self._piece, None
-        view = self._rest if piece is None else memoryview(piece)[: self._filled]
+        view = memoryview(b"") if piece is None else memoryview(piece)[: self._filled]
         try:
             await self._registry.blocking(self._feed.cut, view)
         finally:

@@ -14,6 +14,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from registry.api.errors import Refusal
 
 if TYPE_CHECKING:
+    from registry.api.body_socket import BodySocket
     from registry.api.connection import Connection
     from registry.api.routes import Route
     from registry.auth.access import Caller
@@ -45,6 +46,7 @@ class Request:
         "old",
         "path",
         "query_text",
+        "reader",
         "received",
         "route",
         "started",
@@ -66,6 +68,8 @@ class Request:
         """Sent as X-Request-Id; an observer gives it."""
         self.received = 0
         """Bytes of the body that were read."""
+        self.reader: BodySocket | None = None
+        """What reads the body from the socket, where something does."""
         self.begun = 0.0
         """When it was taken up, on the event loop's clock."""
         self.started = False
@@ -103,7 +107,7 @@ class Request:
         if not self.has_body or self.body.is_eof():
             return 0
         length = self.content_length
-        return float("inf") if length is None else length - self.body.total_bytes
+        return float("inf") if length is None else length - max(self.body.total_bytes, self.received)
 
     @property
     def query(self) -> Mapping[str, list[str]]:
@@ -130,8 +134,7 @@ class Request:
 
     async def read_some(self) -> bytes:
         """Some more bytes of the body, none at its end. Raises what cut it: see `intake`."""
-        if not self._continued:
-            self._continue()
+        self.go_on()
         data, self._left = self._left, b""
         if not data:
             data = await self.body.readany()
@@ -143,7 +146,10 @@ class Request:
         """Whether the client holds its body back until it is told to go on, and was not."""
         return not self._continued and self.has_body and "Expect" in self.headers and not self.body.total_bytes
 
-    def _continue(self) -> None:
+    def go_on(self) -> None:
+        """Tells a client that waits to send its body. Refusal (417) where it expects what cannot be met."""
+        if self._continued:
+            return
         self._continued = True
         expected = self.headers.get("Expect")
         if expected is None or not self.has_body:
@@ -161,6 +167,8 @@ class Request:
     def _cancel(self, error: BaseException) -> None:
         """The connection is lost: whoever reads the body learns it, after what came before."""
         body = self.body
+        if self.reader is not None:
+            self.reader.interrupt(error)
         if self.has_body and body.exception() is None:
             if body.total_bytes > self.received:
                 self._left = body.read_nowait()

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from registry.api.connection import Connection
+from registry.content.reads import Reads
 from storage_backends.base import Store
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.memory import MemoryStore
@@ -23,14 +24,25 @@ SLOTS = {
     "_current_request",
     "_next_keepalive_close_time",
     "_keepalive_timeout",
+    "_read_bufsize",
+    "_max_msg_queue_size",
+    "max_line_size",
+    "max_field_size",
+    "max_headers",
 }
-BASE_SLOTS = {"_paused", "_buffer_paused", "_upgraded", "_parser", "_loop", "transport"}
+BASE_SLOTS = {"_reading_paused", "_paused", "_buffer_paused", "_upgraded", "_parser", "_loop", "transport"}
 
 
 def test_aiohttp_has_what_the_connection_leans_on() -> None:
     assert set(web.RequestHandler.__slots__) >= SLOTS
     assert set(web.RequestHandler.__mro__[1].__slots__) >= BASE_SLOTS
-    for name in ("_resume_reading_if_drained", "_drain_helper", "force_close", "handle_error"):
+    for name in (
+        "_resume_transport_reading",
+        "_resume_reading_if_drained",
+        "_drain_helper",
+        "force_close",
+        "handle_error",
+    ):
         assert callable(getattr(web.RequestHandler, name))
 
 
@@ -157,8 +169,8 @@ def test_an_error_of_ours_is_500_without_details_and_the_server_goes_on(
     def broken(*_: Any) -> None:
         raise RuntimeError("the secret reason")
 
-    monkeypatch.setattr(server.service.registry.reads, "tags", broken)
-    monkeypatch.setattr(server.service.registry.reads, "tagged", broken)
+    monkeypatch.setattr(Reads, "tags", broken)
+    monkeypatch.setattr(Reads, "tagged", broken)
     for target in ("/v2/a/tags/list", "/v2/a/manifests/1"):
         answer = client.get(target)
         assert (answer.status, answer.code) == (500, "UNKNOWN")
