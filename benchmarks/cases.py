@@ -96,10 +96,11 @@ Load = Callable[[Bench, Address, Effort], Work]
 class Case:
     """One row. `workers` are wherry's; `target` is the rate's, `cpu_target` that of CPU time per unit of work.
 
-    `memory` is how many bytes of free memory are used once before each run (`machine.touch_free_memory`).
+    `several`: there is more than one connection, so that every worker should have a part. `memory` is how many bytes
+    of free memory are used once before each run (`machine.touch_free_memory`).
     """
 
-    __slots__ = ("cpu_target", "load", "memory", "name", "target", "title", "unit", "workers")
+    __slots__ = ("cpu_target", "load", "memory", "name", "several", "target", "title", "unit", "workers")
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Case:
         workers: int = 2,
         target: Target | None = None,
         cpu_target: Target | None = None,
+        several: bool = True,
         memory: int = 0,
     ) -> None:
         self.name = name
@@ -120,6 +122,7 @@ class Case:
         self.workers = workers
         self.target = target
         self.cpu_target = cpu_target
+        self.several = several
         self.memory = memory
 
 
@@ -179,8 +182,17 @@ CASES: Final = (
         _blob_get_100mb,
         target=_at_least(1.0),
         cpu_target=_at_most(0.7),
+        several=False,
     ),
-    Case("upload-1", "Upload of 100 MB, 1 stream", BYTES, _upload_1, target=_at_least(1.2), memory=_WRITTEN),
+    Case(
+        "upload-1",
+        "Upload of 100 MB, 1 stream",
+        BYTES,
+        _upload_1,
+        target=_at_least(1.2),
+        several=False,
+        memory=_WRITTEN,
+    ),
     Case("upload-4", "Upload of 100 MB, 4 streams", BYTES, _upload_4, target=_at_least(1.0), memory=_WRITTEN),
     Case("push-small", "Small images pushed by 10 clients", IMAGES, _push_small, target=_at_least(1.0)),
 )

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from benchmarks.cases import CASES
 from benchmarks.figures import Row, spread
 from benchmarks.measure import Sample
 
@@ -160,7 +161,12 @@ def _blur(run: Run) -> list[str]:
     ]
     if statistics.median(others) > 0.05:
         lines.append("The machine was not quiet: the figures above are not to be trusted.")
-    uneven = sorted({case for case, (mine, _) in run.samples.items() if any(_one_sided(sample) for sample in mine)})
+    uneven = [
+        case.name
+        for case in CASES
+        if case.several and case.workers > 1 and case.name in run.samples
+        if any(_one_sided(sample) for sample in run.samples[case.name][0])
+    ]
     if uneven:
         lines.append(f"One of {run.names[0]}'s processes did more than 80 % of the work in: {', '.join(uneven)}.")
     return lines

@@ -7,6 +7,15 @@ from benchmarks.measure import Sample
 from benchmarks.report import Run, as_json, text
 
 _DOWNLOAD = next(case for case in CASES if case.name == "blob-get-100mb")
+_MACHINE: dict[str, str | int] = {
+    "cores": 2,
+    "architecture": "x86_64",
+    "sha_instructions": "yes",
+    "memory_gib": 8,
+    "kernel": "Linux 6.1",
+    "file_system": "ext4",
+    "python": "3.11.0",
+}
 
 
 def _sample(megabytes: float, seconds: float, cpu: float, busiest: float | None = 0.5) -> Sample:
@@ -40,19 +49,18 @@ def test_spread_is_half_the_range_of_the_median() -> None:
 
 def test_the_table_tells_what_was_missed_and_what_blurs_it() -> None:
     mine, theirs = [_sample(500, 1, 0.5, busiest=0.95)] * 2, [_sample(1000, 1, 0.5, busiest=None)] * 2
-    machine: dict[str, str | int] = {
-        "cores": 2,
-        "architecture": "x86_64",
-        "sha_instructions": "yes",
-        "memory_gib": 8,
-        "kernel": "Linux 6.1",
-        "file_system": "ext4",
-        "python": "3.11.0",
-    }
     rows = rows_of(_DOWNLOAD, mine, theirs, targets=True)
-    run = Run(("wherry", "distribution"), {"wherry": "1"}, machine, 2, rows, {_DOWNLOAD.name: (mine, theirs)})
+    run = Run(("wherry", "distribution"), {"wherry": "1"}, _MACHINE, 2, rows, {_DOWNLOAD.name: (mine, theirs)})
     table = text(run)
     assert [line.split()[-1] for line in table.splitlines() if "100 MB" in line] == ["MISSED", "MISSED"]
     assert "0.50 [0.50 to 0.50] >= 1 MISSED" in " ".join(table.split())
-    assert "more than 80 % of the work in: blob-get-100mb" in table
+    assert "other programs 0% in the middle" in table
     assert as_json(run)["servers"] == ["wherry", "distribution"]
+
+
+def test_the_table_tells_when_one_worker_did_nearly_all() -> None:
+    case = next(case for case in CASES if case.name == "upload-4")
+    for busiest, told in ((0.95, True), (0.55, False)):
+        mine, theirs = [_sample(500, 1, 0.5, busiest)], [_sample(500, 1, 0.5, None)]
+        run = Run(("wherry", "distribution"), {}, _MACHINE, 1, [], {case.name: (mine, theirs)})
+        assert ("did more than 80 % of the work in: upload-4" in text(run)) is told
