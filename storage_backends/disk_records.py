@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from storage_backends.base import ABSENT, ANY, Expected, Listed, Stored, nonce_of, nonce_to_put
+from storage_backends.durable import Durable
 from storage_backends.folder_names import FolderNames
 from storage_backends.folders import Folders
 from storage_backends.health import Health
@@ -26,7 +27,7 @@ class DiskRecords:
     disk is waited for.
     """
 
-    __slots__ = ("_folders", "_health", "_names", "_root", "_scratch", "_stripes", "_syscalls")
+    __slots__ = ("_durable", "_folders", "_health", "_names", "_root", "_scratch", "_stripes", "_syscalls")
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class DiskRecords:
         self._syscalls: Final = syscalls
         self._health: Final = health
         self._folders: Final = folders
+        self._durable: Final = Durable()
         self._stripes: Final = stripes
         self._scratch: Final = scratch
         self._names: Final = names
@@ -73,7 +75,7 @@ class DiskRecords:
         version = nonce_to_put(value, key)
         path = f"{self._root}/{key}"
         try:
-            if not _matches(_version_at(path), expected):
+            if expected is ABSENT and os.path.lexists(path):
                 return None  # lost already: nothing need be written
             temporary = self._scratch.write(value)
             try:
@@ -94,6 +96,7 @@ class DiskRecords:
                 raise
             if sync:
                 self._folders.sync((folder_of(key),))
+                self._durable.add(key, version)
         except OSError as error:
             raise self._health.failure(error, f"put {key}") from error
         return version
@@ -122,15 +125,24 @@ class DiskRecords:
 
     def sync(self, keys: Iterable[str]) -> None:
         folders: dict[str, None] = {}
+        fresh: list[tuple[str, str]] = []
         key = ""
         try:
             for key in keys:
                 check_key(key.removesuffix("/"))
                 if key.endswith("/"):
                     folders.update(dict.fromkeys(self._folders.below(key[:-1])))
-                else:
-                    folders[folder_of(key)] = None
-            self._folders.sync(folders)
+                    continue
+                version = _version_at(f"{self._root}/{key}")
+                if version and self._durable.has(key, version):
+                    continue
+                if version:
+                    fresh.append((key, version))
+                folders[folder_of(key)] = None
+            if folders:
+                self._folders.sync(folders)
+            for key, version in fresh:
+                self._durable.add(key, version)
         except OSError as error:
             raise self._health.failure(error, f"sync {key}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Final
 
 from storage_backends.errors import StoreFull
@@ -11,14 +12,19 @@ from storage_backends.errors import StoreFull
 class Room:
     """The free space of the file system at `root` above `floor` bytes, which are kept for deletes and collection."""
 
-    __slots__ = ("_floor", "_root")
+    __slots__ = ("_floor", "_root", "_until")
 
     STEP: Final = 1 << 20
     """Bytes that may be written between two checks."""
+    HOLDS_SECONDS: Final = 0.1
+    """How long a look that found plenty is believed."""
+    PLENTY: Final = 1 << 30
+    """Bytes above the floor, and no less than three times the floor, that are plenty."""
 
     def __init__(self, root: str, floor: int) -> None:
         self._root: Final = root
         self._floor: Final = floor
+        self._until = 0.0
 
     def free(self) -> int:
         """Bytes above the floor, negative below it. Raises OSError."""
@@ -27,8 +33,13 @@ class Room:
 
     def check(self, doing: str) -> None:
         """StoreFull once the floor is reached. Raises OSError."""
-        if self._floor and (free := self.free()) <= 0:
+        if not self._floor or (now := time.monotonic()) < self._until:
+            return
+        free = self.free()
+        if free <= 0:
             raise StoreFull(
                 f"{doing}: {free + self._floor} bytes are free, less than the {self._floor} that are kept; "
                 "delete images and collect, or make room"
             )
+        if free >= max(3 * self._floor, self.PLENTY):
+            self._until = now + self.HOLDS_SECONDS
