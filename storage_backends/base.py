@@ -233,3 +233,12 @@ class HasStamp(Protocol):
     def settled(self, stamp: tuple[int, ...]) -> bool:
         """Whether a stamp is old enough (2 s) that a later write cannot wear the same one (racy git)."""
         ...
+
+
+@runtime_checkable
+class HasUnchanged(Protocol):
+    """Stamps of several records compared at once, for who asks about the same ones all the time."""
+
+    def unchanged(self, stamps: Sequence[tuple[str, tuple[int, ...]]]) -> bool:
+        """Whether each key still has the stamp that `stamp` gave for it; False also where that cannot be told."""
+        ...

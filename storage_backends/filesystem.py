@@ -15,7 +15,7 @@ import errno
 import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from storage_backends.base import Bytes, Records
@@ -159,6 +159,23 @@ class FilesystemStore:
         except OSError as error:
             raise self._health.unread(error, f"stamp {key}") from error
         return (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    def unchanged(self, stamps: Sequence[tuple[str, tuple[int, ...]]]) -> bool:
+        """Whether each key still has its stamp; as `stamp`, for keys that it has checked."""
+        root = self._root
+        try:
+            for key, (inode, size, mtime, ctime) in stamps:
+                stat = os.lstat(f"{root}/{key}")
+                if (
+                    stat.st_ctime_ns != ctime
+                    or stat.st_mtime_ns != mtime
+                    or stat.st_ino != inode
+                    or stat.st_size != size
+                ):
+                    return False
+        except OSError:
+            return False
+        return True
 
     def settled(self, stamp: tuple[int, ...]) -> bool:
         """Whether a stamp's times are 2 s old."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from storage_backends.base import HasStamp
+from storage_backends.base import HasStamp, HasUnchanged
 
 if TYPE_CHECKING:
     from registry.api.routes import Route
@@ -33,6 +33,7 @@ class Kept(Generic[T]):
         size: Callable[[T], int],
     ) -> None:
         self._store = store
+        self._at_once = store if isinstance(store, HasUnchanged) else None
         self._reads = reads
         self._find = find
         self._size = size
@@ -42,13 +43,16 @@ class Kept(Generic[T]):
     def find(self, route: Route) -> T:
         """As the function that it was made with, which is asked where something has changed."""
         kept: tuple[Witness, T] | None = route.kept
-        if kept is not None and kept[0].holds(self._store):
-            return kept[1]
+        if kept is not None:
+            witness, found = kept
+            at_once = self._at_once
+            if witness.quickly_holds(at_once) if at_once is not None else witness.holds(self._store):
+                return found
         reads, noting = self._reads.noting()
         found = self._find(reads, route)
-        witness = noting.witness()
-        if witness is not None:
-            self._keep(route, (witness, found), ROUTE_BYTES + self._size(found))
+        now = noting.witness()
+        if now is not None:
+            self._keep(route, (now, found), ROUTE_BYTES + self._size(found))
         return found
 
     def _keep(self, route: Route, what: tuple[Witness, T], size: int) -> None:
