@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.api import pages
 from registry.api.response import Header, Response
+from registry.auth.access import Action
 
 if TYPE_CHECKING:
     from registry.api.request import Request
@@ -30,9 +31,10 @@ async def catalog(registry: Registry, request: Request, route: Route) -> Respons
     last = request.field("last") or ""
     limit = most if wanted is None else wanted
     caller = request.caller
+    assert caller is not None
 
     def may_pull(repository: str) -> bool:
-        return registry.may_pull(caller, repository)
+        return registry.access.user_allows(caller, Action.PULL, repository)
 
     names, more = await registry.blocking(registry.reads.repositories, may_pull, last, limit)
     return _page("/v2/_catalog", {"repositories": names}, names, more, limit)

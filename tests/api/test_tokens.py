@@ -142,6 +142,18 @@ def test_basic_stays_accepted_everywhere(server: Running, connect: Connect) -> N
     assert ann.get("/v2/_catalog").json() == {"repositories": ["a"]}
 
 
+def test_the_catalog_shows_what_the_user_may_pull_whatever_else_the_token_is_for(
+    server: Running, connect: Connect
+) -> None:
+    ann = connect(server, Authorization=ANN)
+    for name in ("a", "b"):
+        ann.blob(name, b"x")
+    token = ann.get("/token", scope="registry:catalog:*").json()["token"]
+    holder = connect(server, Authorization=f"Bearer {token}")
+    assert holder.get("/v2/_catalog").json() == {"repositories": ["a", "b"]}
+    assert holder.get("/v2/a/tags/list").status == 401
+
+
 def test_a_challenge_names_one_scope_and_why(server: Running, connect: Connect) -> None:
     nobody = connect(server)
     answer = nobody.ask("POST", "/v2/a/b/blobs/uploads/")
