@@ -40,6 +40,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from storage_backends.errors import CorruptRecord
@@ -241,4 +242,17 @@ class HasUnchanged(Protocol):
 
     def unchanged(self, stamps: Sequence[tuple[str, tuple[int, ...]]]) -> bool:
         """Whether each key still has the stamp that `stamp` gave for it; False also where that cannot be told."""
+        ...
+
+
+@runtime_checkable
+class HasTurns(Protocol):
+    """Threads of one process work on it best one after another, but for their waits."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Inside, this thread has the turn. Not nested; never needed for being right."""
+        ...
+
+    def pass_on(self) -> None:
+        """Between two operations of a turn: lets others go first where it has been long."""
         ...

@@ -17,6 +17,7 @@ from storage_backends.keys import check_key, check_prefix, folder_of
 from storage_backends.listing import list_tree
 from storage_backends.room import Room
 from storage_backends.syscalls import CREATE, READ, Syscalls
+from storage_backends.turns import Turns
 
 WRITEBACK: Final = 8 << 20
 """Bytes after which the kernel is asked to begin writing them out."""
@@ -27,10 +28,18 @@ _WRITE: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 class DiskBytes:
     """Bytes under a root folder (see `base` for the contract)."""
 
-    __slots__ = ("_folders", "_health", "_names", "_room", "_root", "_syscalls")
+    __slots__ = ("_folders", "_health", "_names", "_room", "_root", "_syscalls", "_turns")
 
     def __init__(
-        self, root: str, *, syscalls: Syscalls, health: Health, folders: Folders, names: FolderNames, room: Room
+        self,
+        root: str,
+        *,
+        syscalls: Syscalls,
+        health: Health,
+        folders: Folders,
+        names: FolderNames,
+        room: Room,
+        turns: Turns,
     ) -> None:
         self._root: Final = root
         self._syscalls: Final = syscalls
@@ -38,6 +47,7 @@ class DiskBytes:
         self._folders: Final = folders
         self._names: Final = names
         self._room: Final = room
+        self._turns: Final = turns
 
     def write(self, key: str, offset: int, state: State = None, allowed: Callable[[], None] | None = None) -> Writer:
         check_key(key)
@@ -197,7 +207,8 @@ class DiskBytes:
 
     def _fsync(self, fd: int, key: str) -> None:
         try:
-            self._syscalls.fsync(fd)
+            with self._turns.waiting():
+                self._syscalls.fsync(fd)
         except OSError as error:
             self._health.lose(key, error)
             # The pages count as clean now. Other processes must not read from memory what the disk does not hold.

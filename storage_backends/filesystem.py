@@ -16,6 +16,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, Literal
 
 from storage_backends.base import Bytes, Records
@@ -31,6 +32,7 @@ from storage_backends.room import Room
 from storage_backends.scratch import Scratch
 from storage_backends.stripes import Stripes
 from storage_backends.syscalls import CREATE, Syscalls
+from storage_backends.turns import Turns
 
 TOPS: Final = ("catalog", "data", "blobs", "links", "repos", "uploads", "trash", "gc")
 """Folders that are made at the start and stay: one that is gone tells that the disk is not there."""
@@ -57,12 +59,13 @@ class FilesystemStore:
         self.shared: Literal[True, False] = True
         self._root: Final = os.path.realpath(path)
         self._file_system: Final = file_system
+        self._turns: Final = Turns()
         self._syscalls: Final = syscalls or Syscalls()
         self._health: Final = Health()
         self._room: Final = Room(self._root, floor)
-        self._folders: Final = Folders(self._root, (*OWN, *TOPS), self._syscalls, self._health)
+        self._folders: Final = Folders(self._root, (*OWN, *TOPS), self._syscalls, self._health, self._turns)
         self._stripes: Final = Stripes(f"{self._root}/{LOCK}/stripes", self._syscalls)
-        self._scratch: Final = Scratch(self._root, self._syscalls, self._health)
+        self._scratch: Final = Scratch(self._root, self._syscalls, self._health, self._turns)
         self._names: Final = FolderNames(self._syscalls)
         self._bytes: Final = DiskBytes(
             self._root,
@@ -71,6 +74,7 @@ class FilesystemStore:
             folders=self._folders,
             names=self._names,
             room=self._room,
+            turns=self._turns,
         )
         self.records: Records = DiskRecords(
             self._root,
@@ -177,6 +181,12 @@ class FilesystemStore:
             return False
         return True
 
+    def turn(self) -> AbstractContextManager[None]:
+        return self._turns.turn()
+
+    def pass_on(self) -> None:
+        self._turns.pass_on()
+
     def settled(self, stamp: tuple[int, ...]) -> bool:
         """Whether a stamp's times are 2 s old."""
         return time.time_ns() - max(stamp[2], stamp[3]) >= SETTLED
@@ -186,6 +196,7 @@ class FilesystemStore:
         return self._bytes.open_local(key)
 
     def _after_fork(self) -> None:
+        self._turns.after_fork()
         self._health.after_fork()
         self._stripes.after_fork()
         self._folders.after_fork()

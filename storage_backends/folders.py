@@ -14,6 +14,7 @@ from storage_backends.keys import LOCK, folder_of
 from storage_backends.os_errors import FULL
 from storage_backends.removals import Removals
 from storage_backends.syscalls import FOLDER, Syscalls
+from storage_backends.turns import Turns
 
 REMOVABLE: Final = {"repos": 2, "links": 4}
 """Under which tops emptied folders go away, and how many components such a folder has at least."""
@@ -35,13 +36,14 @@ class Folders:
     removal is counted.
     """
 
-    __slots__ = ("_anchored", "_fixed", "_health", "_lasting", "_removals", "_root", "_syscalls")
+    __slots__ = ("_anchored", "_fixed", "_health", "_lasting", "_removals", "_root", "_syscalls", "_turns")
 
-    def __init__(self, root: str, fixed: Iterable[str], syscalls: Syscalls, health: Health) -> None:
+    def __init__(self, root: str, fixed: Iterable[str], syscalls: Syscalls, health: Health, turns: Turns) -> None:
         self._root = root
         self._fixed = frozenset(fixed)
         self._syscalls = syscalls
         self._health = health
+        self._turns = turns
         self._removals = Removals(f"{root}/{LOCK}/removed", syscalls)
         self._anchored: tuple[int, set[str]] = (-1, set())
         self._lasting: set[str] = set()
@@ -181,7 +183,8 @@ class Folders:
                 raise
             return False
         try:
-            self._syscalls.fsync(fd)
+            with self._turns.waiting():
+                self._syscalls.fsync(fd)
         except OSError as error:
             self._health.lose(folder, error)
             raise

@@ -18,6 +18,8 @@ class Room:
     """Bytes that may be written between two checks."""
     HOLDS_SECONDS: Final = 0.1
     """How long a look that found plenty is believed."""
+    FILES: Final = 500
+    """Files that are kept for deletes and collection, as the floor of bytes is."""
     PLENTY: Final = 1 << 30
     """Bytes above the floor, and no less than three times the floor, that are plenty."""
 
@@ -31,6 +33,11 @@ class Room:
         stat = os.statvfs(self._root)
         return stat.f_bavail * stat.f_frsize - self._floor
 
+    def files(self) -> int | None:
+        """Files that may still be made; None where the file system has no such limit. Raises OSError."""
+        stat = os.statvfs(self._root)
+        return stat.f_favail if stat.f_files else None
+
     def check(self, doing: str) -> None:
         """StoreFull once the floor is reached. Raises OSError."""
         if not self._floor or (now := time.monotonic()) < self._until:
@@ -41,5 +48,11 @@ class Room:
                 f"{doing}: {free + self._floor} bytes are free, less than the {self._floor} that are kept; "
                 "delete images and collect, or make room"
             )
-        if free >= max(3 * self._floor, self.PLENTY):
+        files = self.files()
+        if files is not None and files < self.FILES:
+            raise StoreFull(
+                f"{doing}: {files} files may still be made, less than the {self.FILES} that are kept; "
+                "delete images and collect, or give a file system with more inodes"
+            )
+        if (files is None or files >= 100 * self.FILES) and free >= max(3 * self._floor, self.PLENTY):
             self._until = now + self.HOLDS_SECONDS

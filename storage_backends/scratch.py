@@ -13,17 +13,19 @@ from typing import Final
 from storage_backends.health import Health
 from storage_backends.keys import TMP
 from storage_backends.syscalls import CREATE, FOLDER, Syscalls
+from storage_backends.turns import Turns
 
 
 class Scratch:
     """This process's temporary files."""
 
-    __slots__ = ("_fd", "_folder", "_health", "_lock", "_numbers", "_syscalls", "_tmp")
+    __slots__ = ("_fd", "_folder", "_health", "_lock", "_numbers", "_syscalls", "_tmp", "_turns")
 
-    def __init__(self, root: str, syscalls: Syscalls, health: Health) -> None:
+    def __init__(self, root: str, syscalls: Syscalls, health: Health, turns: Turns) -> None:
         self._tmp: Final = f"{root}/{TMP}"
         self._syscalls: Final = syscalls
         self._health: Final = health
+        self._turns: Final = turns
         self._lock = Lock()
         self._folder = ""
         self._fd = -1
@@ -37,7 +39,8 @@ class Scratch:
             view = memoryview(value)
             while view:
                 view = view[self._syscalls.write(fd, view) :]
-            self._syscalls.fsync(fd)
+            with self._turns.waiting():
+                self._syscalls.fsync(fd)
         except BaseException:
             self.drop(path)
             raise

@@ -7,12 +7,13 @@ ends the function there, as a crash would, and a crash at any point is harmless 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from registry.content.layout import DataKey, Key
 from registry.content.records import FRESH, Record
-from storage_backends.base import ABSENT, ANY, Expected, State, Store, seal
+from storage_backends.base import ABSENT, ANY, Expected, HasTurns, State, Store, seal
+from storage_backends.errors import StoreError
 
 __all__ = ["ABSENT", "ANY", "BytesDelete", "BytesFinish", "BytesSize", "BytesSync", "Delete", "Get", "Operation"]
 __all__ += ["Page", "Put", "Steps", "Sync", "drive"]
@@ -154,10 +155,26 @@ class BytesSync:
 
 def drive(steps: Steps[T], store: Store) -> T:
     """Runs a step function to its end on a store, blocking. Raises what it or the store raises."""
+    if not isinstance(store, HasTurns):
+        return _driven(steps, store, None)
+    with store.turn():
+        return _driven(steps, store, store.pass_on)
+
+
+def _driven(steps: Steps[T], store: Store, between: Callable[[], None] | None) -> T:
     result: object = None
+    failed: StoreError | None = None
     try:
         while True:
-            result = steps.send(result).do(store)
+            # Most functions let what the store raises end them, as a crash would.
+            operation = steps.send(result) if failed is None else steps.throw(failed)
+            result = failed = None
+            try:
+                result = operation.do(store)
+            except StoreError as error:
+                failed = error
+            if between is not None:
+                between()
     except StopIteration as stop:
         value: T = stop.value
         return value

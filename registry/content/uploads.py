@@ -15,6 +15,7 @@ from registry.content.lifecycle import ended, ensure
 from registry.content.records import Author, Record, new_blob, new_link, new_session
 from registry.content.steps import ABSENT, BytesDelete, BytesFinish, Delete, Get, Put, Steps
 from storage_backends.base import State
+from storage_backends.errors import BytesGone, BytesShort
 
 
 def begin(repository: str, uuid: str, author: Author) -> Steps[Record]:
@@ -53,7 +54,10 @@ def complete(uuid: str, session: Record, digest: Digest, size: int, state: State
     Raises UploadUnknown where the session, or its repository's life, is over.
     """
     repository, life = str(session.fields["repo"]), session.life
-    yield BytesFinish(DataKey(uuid), size, state)
+    try:
+        yield BytesFinish(DataKey(uuid), size, state)
+    except (BytesGone, BytesShort):  # cancelled or expired meanwhile
+        raise UploadUnknown(uuid) from None
     closed: Record | None = yield Put(SessionKey(uuid), session.version, session.but(digest=str(digest), offset=size))
     if closed is None:
         raise UploadUnknown(uuid)

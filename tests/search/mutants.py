@@ -234,7 +234,7 @@ def mutants() -> Iterator[Mutant]:
         "power: push",
         "uploads",
         "    yield BytesFinish(DataKey(uuid), size, state)\n",
-        "",
+        "    pass\n",
     )
     yield _mutant(
         "unsynced target trusted",
