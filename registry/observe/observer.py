@@ -52,3 +52,7 @@ class Observer(Protocol):
         The exception of both rules: takes milliseconds, and is called in a thread.
         """
         ...
+
+    def close(self) -> None:
+        """No more will be told: what is not yet passed on is, now."""
+        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ def observer_of(settings: Settings, metrics_folder: str | None) -> Observer | No
     if metrics_folder is not None:
         from registry.observe.metrics import Metrics
 
-        metrics = Metrics()
+        metrics = Metrics(asyncio.get_running_loop().call_later)
     log = None if settings.access_log == "off" else AccessLog(settings.access_log)
     return Observing(metrics, metrics_folder, log, identify=settings.access_log == "json")
 
@@ -96,3 +97,7 @@ class Observing:
         from registry.observe.metrics import page
 
         return page(self._folder)
+
+    def close(self) -> None:
+        if self._metrics is not None:
+            self._metrics.flush()

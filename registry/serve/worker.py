@@ -62,12 +62,8 @@ class Worker:
         loop.add_reader(links.parent, _orphaned)
         store = open_store(self._settings.store, floor=self._settings.free_floor)
         try:
-            service = Service(
-                self._settings,
-                store,
-                observer=observer_of(self._settings, self._metrics_folder),
-                secret=self._secret,
-            )
+            observer = observer_of(self._settings, self._metrics_folder)
+            service = Service(self._settings, store, observer=observer, secret=self._secret)
             await service.start()
             server = service.server()
             acceptors = [
@@ -100,6 +96,8 @@ class Worker:
             await asyncio.gather(*ending)
             await close_when_idle(server, until)
             await service.close()
+            if observer is not None:
+                observer.close()
         finally:
             store.close()
 

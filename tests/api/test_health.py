@@ -105,6 +105,9 @@ class Told:
     def metrics(self) -> bytes | None:
         return b"up 1\n"
 
+    def close(self) -> None:
+        pass
+
 
 def test_an_observer_is_told_of_every_answer(serve: Serve, connect: Connect, store: Store) -> None:
     told = Told()

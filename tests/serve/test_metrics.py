@@ -41,11 +41,11 @@ def test_requests_of_all_workers_are_added_up(server):
         for client in clients:
             client.request("GET", "/v2/")
             client.getresponse().read()
-    assert requests(server, "GET", "base", 200) == 100
+    until("all to be counted", lambda: requests(server, "GET", "base", 200) == 100)
     for client in clients:
         client.request("GET", "/v2/absent/manifests/latest")
         client.getresponse().read()
-    assert requests(server, "GET", "manifest", 404) == 10
+    until("all to be counted", lambda: requests(server, "GET", "manifest", 404) == 10)
 
 
 def test_bytes_are_counted_both_ways(server):
@@ -56,6 +56,8 @@ def test_bytes_are_counted_both_ways(server):
     assert client.getresponse().read() == content
     client.request("HEAD", path)
     client.getresponse().read()
+    until("what was read", lambda: numbers(server).get("wherry_received_bytes_total") == len(content))
+    until("what was sent", lambda: numbers(server).get("wherry_sent_bytes_total", 0) >= len(content))
     found = numbers(server)
     assert found["wherry_received_bytes_total"] == len(content)
     assert len(content) <= found["wherry_sent_bytes_total"] < 2 * len(content)
@@ -88,6 +90,7 @@ def test_a_dead_workers_requests_stay_counted_and_its_uploads_do_not(server):
         uploading.sendall(head.encode() + b"12345")
         sessions.append(uploading)
     until("the uploads", lambda: numbers(server)["wherry_uploads_in_progress"] == 4)
+    until("all to be counted", lambda: requests(server, "GET", "base", 200) == 10)
     before = requests(server, "GET", "base", 200)
     for pid in children(server.pid):
         os.kill(pid, signal.SIGKILL)
@@ -105,6 +108,8 @@ def test_nothing_that_a_client_invents_becomes_a_label(server):
         client.getresponse().read()
         client.request("GET", f"/v2/repository{number}/tags/list")
         client.getresponse().read()
+    until("all to be counted", lambda: requests(server, "GET", "tags", 404) == 20)
+    until("all to be counted", lambda: sum('method="other"' in name for name in numbers(server)) == 1)
     found = numbers(server)
     assert not any("repository" in name or "METHOD" in name for name in found)
     assert sum('method="other"' in name for name in found) == 1
@@ -113,6 +118,7 @@ def test_nothing_that_a_client_invents_becomes_a_label(server):
 
 def test_latency_has_eight_buckets_at_most(server):
     assert status(server) == 200
+    until("it to be counted", lambda: requests(server, "GET", "base", 200) == 1)
     found = numbers(server)
     bounds = [re.search(r'le="([^"]+)"', name) for name in found if 'route="base"' in name and "_bucket" in name]
     assert len(bounds) == len(BUCKETS) + 1
