@@ -16,7 +16,8 @@ def htpasswd(parser: ArgumentParser) -> Callable[[Namespace], int]:
     """Adds the file, the user and what is to be done."""
     parser.description = (
         "Add USER to FILE, or change the password. The password is asked for twice, or read from standard input. "
-        "FILE is made when absent, readable by its owner alone; a running server notices the change."
+        "FILE is made when absent, readable by its owner alone; a running server notices the change. One that is there "
+        "keeps its owner and mode, and must be a regular file with lines that the server takes."
     )
     parser.add_argument("file", metavar="FILE", help="The password file: lines of USER:BCRYPT-HASH.")
     parser.add_argument("user", metavar="USER", help="The user's name.")
@@ -36,11 +37,12 @@ def htpasswd(parser: ArgumentParser) -> Callable[[Namespace], int]:
 def run(arguments: Namespace) -> int:
     """0, or 1 with a message."""
     # bcrypt is loaded only here, so that help stays quick.
-    from registry.password_file import PasswordFileError, check_user, delete_user, set_password
+    from registry.password_file import PasswordFileError, check_file, check_user, delete_user, set_password
 
     path, user = arguments.file, arguments.user
     try:
         check_user(user)
+        check_file(path)
         if arguments.delete:
             if not delete_user(path, user):
                 return _fail(f"{path}: there is no user {user!r}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from typing import Final
 
 import bcrypt
 
-from registry.auth.htpasswd import PASSWORD_LIMIT
+from registry.auth.htpasswd import FILE_LIMIT, PASSWORD_LIMIT, HtpasswdError, parse
+from registry.whole_file import check_kind, read_whole
 
 USER_LIMIT: Final = 255
 # bcrypt's own name for what it makes is 2b; 2y is the same, and what Apache's htpasswd and its readers know.
@@ -17,7 +19,7 @@ _OURS, _EVERYWHERE = b"$2b$", b"$2y$"
 
 
 class PasswordFileError(ValueError):
-    """A name or a password that cannot be; the message says why."""
+    """A name, a password or a file that cannot be; the message says why."""
 
 
 def set_password(path: str, user: str, password: str, cost: int) -> bool:
@@ -38,13 +40,13 @@ def set_password(path: str, user: str, password: str, cost: int) -> bool:
     hashed = bcrypt.hashpw(secret, bcrypt.gensalt(cost))
     line = user.encode() + b":" + hashed.replace(_OURS, _EVERYWHERE, 1)
     lines = _lines(path) if os.path.exists(path) else []
-    places = [number for number, other in enumerate(lines) if _is_of(other, user)]
-    if places:
-        lines[places[0]] = line
-    else:
+    place = next((number for number, other in enumerate(lines) if _is_of(other, user)), None)
+    if place is None:
         lines.append(line)
-    _write(path, [other for number, other in enumerate(lines) if number not in places[1:]])
-    return not places
+    else:
+        lines[place] = line
+    _write(path, lines)
+    return place is None
 
 
 def delete_user(path: str, user: str) -> bool:
@@ -68,9 +70,19 @@ def check_user(user: str) -> None:
         )
 
 
+def check_file(path: str) -> None:
+    """Before a password is asked for. PasswordFileError, OSError for a file that is there and is not to be changed."""
+    if os.path.exists(path):
+        _lines(path)
+
+
 def _lines(path: str) -> list[bytes]:
-    with open(path, "rb") as file:
-        return file.read().splitlines()
+    text, _ = read_whole(path, FILE_LIMIT)
+    try:
+        parse(text)
+    except HtpasswdError as error:
+        raise PasswordFileError(f"{path}: {error}; nothing was changed, put that line right first") from None
+    return text.splitlines()
 
 
 def _is_of(line: bytes, user: str) -> bool:
@@ -85,10 +97,8 @@ def _write(path: str, lines: list[bytes]) -> None:
     descriptor, scratch = tempfile.mkstemp(prefix=".htpasswd-", dir=os.path.dirname(target))
     try:
         with open(descriptor, "wb") as file:
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                before = os.stat(target)
-                # Not the mode: a file of hashes is nobody else's to read, whatever it was.
-                os.chown(descriptor, before.st_uid, before.st_gid)
+            with contextlib.suppress(FileNotFoundError):
+                _as_it_was(descriptor, check_kind(target))
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             os.fsync(descriptor)
@@ -101,3 +111,14 @@ def _write(path: str, lines: list[bytes]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _as_it_was(descriptor: int, before: os.stat_result) -> None:
+    """Gives the new file the owner and the mode of the old one: who could read it is meant to go on."""
+    mode = stat.S_IMODE(before.st_mode)
+    try:
+        os.chown(descriptor, before.st_uid, before.st_gid)
+    except PermissionError:
+        # What the group might do was meant for another group.
+        mode &= ~stat.S_IRWXG
+    os.fchmod(descriptor, mode)

@@ -12,11 +12,14 @@ from typing import Any, Final, NamedTuple
 from registry.config import Settings, SettingsError
 from registry.settings_table import BY_NAME, PREFIX, TABLE, Setting
 from registry.settings_values import Switch, Texts
+from registry.whole_file import read_whole
 
 CONFIG_VARIABLE: Final = "WHERRY_CONFIG"
 # The tests' own, and what Kubernetes puts into every container beside a Service of the name "wherry".
 _NO_SETTINGS: Final = ("WHERRY_CI_", "WHERRY_PORT", "WHERRY_SERVICE_")
 _FILE: Final = "_FILE"
+_FILE_LIMIT: Final = 1 << 20
+"""Bytes of the longest file of settings, or of one secret."""
 
 
 class Sourced(NamedTuple):
@@ -101,8 +104,8 @@ def _config_path(flag: str | None, environ: Mapping[str, str]) -> str | None:
 
 def _from_file(path: str) -> list[_Given]:
     try:
-        with open(path, "rb") as file:
-            table = tomllib.load(file)
+        text, _ = read_whole(path, _FILE_LIMIT, pipes=True)
+        table = tomllib.loads(text.decode())
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -139,8 +142,8 @@ def _from_environment(environ: Mapping[str, str]) -> list[_Given]:
 
 def _secret(path: str, variable: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
+        text, _ = read_whole(path, _FILE_LIMIT, pipes=True)
+        return text.decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingsError(f"{path} (from {variable}): cannot be read: {reason}") from None

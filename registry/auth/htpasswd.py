@@ -19,6 +19,8 @@ from typing import Final
 
 import bcrypt
 
+from registry.whole_file import read_whole
+
 LOG: Final = logging.getLogger("registry.auth")
 
 LOOK_SECONDS: Final = 1.0
@@ -27,6 +29,9 @@ KEPT: Final = 10_000
 """The most right passwords that are remembered."""
 PASSWORD_LIMIT: Final = 72
 """bcrypt takes no notice of bytes behind these; neither did whoever made the hash."""
+
+FILE_LIMIT: Final = 16 << 20
+"""Bytes of the longest file that is read: some 200,000 users."""
 
 _is_hash = re.compile(rb"\$2[aby]\$(0[4-9]|1[0-9]|2[0-9]|3[01])\$[./A-Za-z0-9]{53}").fullmatch
 _Stamp = tuple[int, int, int, int]
@@ -124,9 +129,8 @@ class Htpasswd:
         LOG.info("%s was read again: %d users", self._path, len(users))
 
     def _read(self) -> tuple[_Stamp, dict[str, bytes]]:
-        with open(self._path, "rb") as file:
-            stamp = _stamp(os.fstat(file.fileno()))
-            return stamp, parse(file.read())
+        text, status = read_whole(self._path, FILE_LIMIT)
+        return _stamp(status), parse(text)
 
     def _take(self, stamp: _Stamp, users: dict[str, bytes]) -> None:
         costs = [int(hashed[4:6]) for hashed in users.values()]

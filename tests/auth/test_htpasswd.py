@@ -202,3 +202,20 @@ def test_an_empty_file_has_no_users_and_still_costs(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_bytes(b"")
     assert not Htpasswd(str(file)).check("ann", "secret")
+
+
+def test_a_file_that_never_ends_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="it is a device; give a regular file"):
+        Htpasswd("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is a pipe; give a regular file"):
+        Htpasswd(str(tmp_path / "pipe"))
+
+
+def test_a_file_of_more_than_16_mib_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_bytes(b"#" * (16 << 20))
+    Htpasswd(str(file))
+    file.write_bytes(b"#" * ((16 << 20) + 1))
+    with pytest.raises(OSError, match="it has more than 16777216 bytes"):
+        Htpasswd(str(file))

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import socket
 import stat
 import subprocess
 
@@ -172,6 +173,63 @@ def test_a_link_to_the_file_stays_a_link(file, tmp_path):
     put(link, "bob", "two")
     assert link.is_symlink()
     assert Htpasswd(str(file)).check("bob", "two")
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+@pytest.mark.parametrize(("make", "kind"), [(make_fifo, "pipe"), (make_socket, "socket"), (os.mkdir, "folder")])
+@pytest.mark.parametrize("flag", ["--password-stdin", "--delete"])
+def test_what_is_no_regular_file_is_refused_and_left_as_it_is(file, make, kind, flag):
+    make(file)
+    before = file.stat()
+    done = wherry("htpasswd", file, "alice", flag, stdin="secret")
+    assert (done.returncode, done.stderr) == (1, f"Error: {file}: it is a {kind}; give a regular file\n")
+    assert file.stat() == before
+    assert [path.name for path in file.parent.iterdir()] == ["htpasswd"]
+
+
+def test_a_device_is_refused():
+    # A terminal's: no file can be put in its place, should this ever fail.
+    ours, theirs = pty.openpty()
+    device = os.ttyname(theirs)
+    done = wherry("htpasswd", device, "alice", "--password-stdin", stdin="secret")
+    assert (done.returncode, done.stderr) == (1, f"Error: {device}: it is a device; give a regular file\n")
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_mode_of_a_file_that_is_there_is_kept(file):
+    put(file, "alice", "one")
+    file.chmod(0o640)
+    put(file, "bob", "two")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert wherry("htpasswd", file, "bob", "--delete").returncode == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("flag", ["--password-stdin", "--delete"])
+@pytest.mark.parametrize("line", ["alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "alice:$apr1$x$y", "alice", ":x"])
+def test_a_file_that_the_server_would_refuse_is_not_changed(file, line, flag):
+    text = f"# the team\n{line}\n"
+    file.write_text(text)
+    done = wherry("htpasswd", file, "bob", flag, stdin="secret")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {file}: line 2: ")
+    assert file.read_text() == text
+
+
+def test_a_file_with_a_user_twice_is_not_changed(file):
+    put(file, "alice", "one")
+    file.write_bytes(file.read_bytes() * 2)
+    done = put(file, "alice", "two")
+    assert (done.returncode, "line 2: user 'alice' twice" in done.stderr) == (1, True)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """A flag beats a variable, a variable beats the file, the file beats the default."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,26 @@ def test_a_secret_given_twice_is_refused(tmp_path: Path):
     environ = {"WHERRY_TOKEN_SECRET_FILE": str(file), "WHERRY_TOKEN_SECRET": "fedcba9876543210"}
     with pytest.raises(SettingsError, match="both set"):
         read_from(environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("device", "it is a device"), ("folder", "it is a folder"), ("long", "more than 1048576 bytes")]
+)
+def test_what_cannot_be_read_to_its_end_is_an_error(tmp_path: Path, kind: str, said: str):
+    path = {"device": Path("/dev/zero"), "folder": tmp_path, "long": tmp_path / "long"}[kind]
+    if kind == "long":
+        path.write_bytes(b"#" * ((1 << 20) + 1))
+    with pytest.raises(SettingsError, match=f"{path} \\(from WHERRY_TOKEN_SECRET_FILE\\): cannot be read: .*{said}"):
+        read_from(environ={"WHERRY_TOKEN_SECRET_FILE": str(path)})
+    with pytest.raises(SettingsError, match=f"{path}: cannot be read: .*{said}"):
+        read_from(file=path)
+
+
+def test_a_secret_comes_through_a_pipe(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("0123456789abcdef\n",))
+    writer.start()
+    sourced = read_from(environ={"WHERRY_TOKEN_SECRET_FILE": str(pipe)})
+    writer.join(10)
+    assert sourced.settings.token_secret == "0123456789abcdef"
