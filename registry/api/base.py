@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from registry.api.response import JSON, Response, head_of
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 _BODY = b"{}"
 _HEAD = head_of(200, [("Content-Type", JSON)], len(_BODY))

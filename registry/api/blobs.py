@@ -18,10 +18,9 @@ from storage_backends.errors import BytesGone, CorruptRecord
 
 if TYPE_CHECKING:
     from oci_spec.digest import Digest
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
-    from registry.content.reads import Reads
 
 SMALL: Final = 64 << 10
 """Bytes up to which a blob on disk is read and sent in one go with its head."""
@@ -36,12 +35,6 @@ def prepared(digest: Digest, record: Record) -> Prepared:
         record.answer = Prepared(digest, OCTETS, record.size, *_MORE)
     answer: Prepared = record.answer
     return answer
-
-
-def find(reads: Reads, route: Route) -> tuple[Record, Record]:
-    """The link and the record of the blob that a route names. Raises NameUnknown, BlobUnknown."""
-    assert route.digest is not None
-    return reads.held(route.repository, route.digest)
 
 
 # HEAD

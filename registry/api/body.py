@@ -12,8 +12,8 @@ from aiohttp.web_protocol import RequestPayloadError
 from registry.api.errors import Refusal
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
-    from registry.app import Registry
 
 
 class BodyTooSlow(Exception):

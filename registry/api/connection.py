@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web, web_protocol
 from aiohttp.helpers import set_exception
@@ -26,11 +26,28 @@ from registry.api.request import Request
 from registry.api.response import Response
 
 if TYPE_CHECKING:
-    from registry.app import Service
+    from registry.api.origins import Origins
+    from registry.api.response import Clock
+    from registry.config import Settings
 
 QUICK_METHODS: Final = frozenset({"GET", "HEAD"})
 FIELD_EXTRA: Final = 1
 """By how much the limit of a header is above that of the request line, so that the error tells which was too long."""
+
+
+class Answering(Protocol):
+    """What answers the requests of connections."""
+
+    settings: Settings
+    origins: Origins
+    clock: Clock
+    draining: bool
+
+    def quick(self, request: Request) -> Response | None: ...
+
+    async def handler(self, request: Request) -> Response: ...
+
+    def answered(self, request: Request, response: Response) -> None: ...
 
 
 class Connection(web.RequestHandler):
@@ -39,7 +56,7 @@ class Connection(web.RequestHandler):
     __slots__ = ("_head_timer", "_partial", "_taken", "clock", "service")
 
     def __init__(
-        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, service: Service, **limits: Any
+        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, service: Answering, **limits: Any
     ) -> None:
         super().__init__(manager, loop=loop, **limits)
         self.service = service
@@ -280,7 +297,7 @@ def _unreadable(error: BaseException | None, message: str | None) -> Response:
 class HttpServer(web.Server):
     """Makes a Connection for each client."""
 
-    def __init__(self, service: Service, **limits: Any) -> None:
+    def __init__(self, service: Answering, **limits: Any) -> None:
         super().__init__(
             service.handler,  # type: ignore[arg-type]  # takes our request, which `request_factory` makes
             request_factory=_make,  # type: ignore[arg-type]  # likewise

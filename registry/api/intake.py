@@ -20,8 +20,8 @@ from registry.api.pieces import PIECE, Pieces
 from storage_backends.errors import StoreFull
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
-    from registry.app import Registry
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -65,7 +65,9 @@ async def take_in(registry: Registry, request: Request, sink: Sink[T]) -> T:
 def check_room(registry: Registry) -> None:
     """Raises StoreFull below the floor of free space."""
     if registry.inline and registry.store.free() == 0:
-        raise StoreFull("the floor of free space is reached")
+        raise StoreFull(
+            "no more space is free than free_floor keeps (--free-floor); delete images and collect, or make room"
+        )
 
 
 class _Intake(Generic[T]):

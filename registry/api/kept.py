@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from storage_backends.base import HasStamp, HasUnchanged
 
 if TYPE_CHECKING:
+    from oci_spec.digest import Digest
     from registry.api.routes import Route
     from registry.content.reads import Reads, Witness
+    from registry.content.records import Record
 
 T = TypeVar("T")
 
@@ -65,3 +67,17 @@ class Kept(Generic[T]):
         if route.kept is None:
             self._held.append(route)
         route.kept = what
+
+
+def manifest_of(reads: Reads, route: Route) -> tuple[Digest, Record]:
+    """What a manifest's route names. Raises NameUnknown, ManifestUnknown."""
+    if route.tag is not None:
+        return reads.tagged(route.repository, route.tag)
+    assert route.digest is not None
+    return route.digest, reads.manifest(route.repository, route.digest)
+
+
+def blob_of(reads: Reads, route: Route) -> tuple[Record, Record]:
+    """The link and the record of the blob that a route names. Raises NameUnknown, BlobUnknown."""
+    assert route.digest is not None
+    return reads.held(route.repository, route.digest)

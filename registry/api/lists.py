@@ -9,9 +9,9 @@ from registry.api.response import Header, Response
 from registry.auth.access import Action
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 
 async def tags(registry: Registry, request: Request, route: Route) -> Response:

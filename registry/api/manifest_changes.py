@@ -20,9 +20,9 @@ from registry.content.records import Author
 from registry.content.steps import drive
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 TAGS_LIMIT: Final = 100
 """Most `tag` parameters of one push."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oci_spec.digest import Digest
-from registry.api import conditions
+from registry.api import conditions, kept
 from registry.api.response import Response, head_of
-from registry.content.reads import Reads
 from registry.content.records import Record
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 
 class Prepared:
@@ -29,14 +28,6 @@ class Prepared:
         self.unchanged = head_of(304, [*named, *more], None)
 
 
-def find(reads: Reads, route: Route) -> tuple[Digest, Record]:
-    """What a manifest's route names. Raises NameUnknown, ManifestUnknown."""
-    if route.tag is not None:
-        return reads.tagged(route.repository, route.tag)
-    assert route.digest is not None
-    return route.digest, reads.manifest(route.repository, route.digest)
-
-
 def shown(request: Request, digest: Digest, record: Record) -> Response:
     """The answer that shows a manifest, or says that the client has it already."""
     prepared = record.answer
@@ -48,7 +39,7 @@ def shown(request: Request, digest: Digest, record: Record) -> Response:
 
 
 async def get(registry: Registry, request: Request, route: Route) -> Response:
-    digest, record = await registry.read(find, registry.reads, route)
+    digest, record = await registry.read(kept.manifest_of, registry.reads, route)
     return shown(request, digest, record)
 
 

@@ -8,7 +8,10 @@ from typing import Final, NamedTuple
 LIMIT: Final = 16
 """Most ranges of one request that are answered as such; more get everything."""
 
-_spec = re.compile(r"(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))").fullmatch
+_DIGITS: Final = 30
+"""A number of so many digits is past the end of any content."""
+
+_spec = re.compile(r"(?:([0-9]+)-([0-9]+)?|-([0-9]+))").fullmatch
 _unit = re.compile(r"\s*bytes\s*=(.*)", re.IGNORECASE | re.DOTALL).fullmatch
 
 
@@ -48,13 +51,13 @@ def parse(header: str, size: int) -> list[Span] | None:
             return None
         first, last, suffix = match.groups()
         if suffix is not None:
-            count = min(int(suffix), size)
+            count = min(_number(suffix), size)
             if count:
                 spans.append(Span(size - count, count))
             continue
-        start = int(first)
-        end = size - 1 if last is None else min(int(last), size - 1)
-        if last is not None and int(last) < start:
+        start = _number(first)
+        end = size - 1 if last is None else min(_number(last), size - 1)
+        if last is not None and _number(last) < start:
             raise Unsatisfiable
         if start <= end:
             spans.append(Span(start, end - start + 1))
@@ -63,3 +66,8 @@ def parse(header: str, size: int) -> list[Span] | None:
     if len(spans) > 1 and sum(span.length for span in spans) > size:
         return None
     return spans
+
+
+def _number(digits: str) -> int:
+    """The number, or one past the end of everything: the header may have thousands of digits."""
+    return int(digits) if len(digits) < _DIGITS else int(digits.lstrip("0")[:_DIGITS] or "0")

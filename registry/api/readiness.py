@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,8 @@ from storage_backends.errors import StoreError
 
 if TYPE_CHECKING:
     from storage_backends.base import Store
+
+LOG: Final = logging.getLogger("registry.api")
 
 KEPT_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 5.0
@@ -26,9 +29,10 @@ class Readiness:
         self._thread: Final = ThreadPoolExecutor(1, "ready")
         self._running: asyncio.Future[str | None] | None = None
         self._until = 0.0
+        self._told: str | None = None
 
     async def trouble(self) -> str | None:
-        """What is wrong with the store, None where nothing is."""
+        """What is wrong with the store, in words for anybody, None where nothing is; the log has the details."""
         loop = asyncio.get_running_loop()
         running = self._running
         if running is None or (running.done() and loop.time() >= self._until):
@@ -40,11 +44,18 @@ class Readiness:
         return running.result()
 
     def _asked(self) -> str | None:
+        why: str | None = None
         try:
             self._check()
         except StoreError as error:
-            return f"the store takes no writes: {error}"
-        return None
+            why = str(error)
+        if why != self._told:
+            self._told = why
+            if why is None:
+                LOG.warning("ready again: the store takes writes")
+            else:
+                LOG.error("not ready: the store takes no writes: %s", why)
+        return None if why is None else "the store takes no writes"
 
     def close(self) -> None:
         """Ends the thread when its check is done; does not wait for it."""

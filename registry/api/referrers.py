@@ -10,9 +10,9 @@ from registry.api import pages
 from registry.api.response import Header, Response
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 PAGE_BYTES: Final = 3 << 20
 """An index of a page stays below the 4 MiB that every client takes for a manifest."""

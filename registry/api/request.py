@@ -147,10 +147,17 @@ class Request:
         return not self._continued and self.has_body and "Expect" in self.headers and not self.body.total_bytes
 
     def go_on(self) -> None:
-        """Tells a client that waits to send its body. Refusal (417) where it expects what cannot be met."""
+        """Tells a client that waits to send its body. Refusal: 417 where it expects what cannot be
+        met, 501 where the body comes in a coding that is not undone here.
+        """
         if self._continued:
             return
         self._continued = True
+        coding = self.headers.get("Transfer-Encoding", "chunked")
+        if self.has_body and coding.strip().lower() != "chunked":
+            # RFC 9112, section 6.1. Its bytes would else be taken for those that the client meant.
+            message = f"Transfer-Encoding is {coding[:100]!r}: only chunked can be read"
+            raise Refusal(501, "UNSUPPORTED", message, closes=True)
         expected = self.headers.get("Expect")
         if expected is None or not self.has_body:
             return

@@ -22,8 +22,8 @@ from storage_backends.base import State, Writer
 from storage_backends.errors import BytesGone, BytesShort, StoreError
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.routes import Route
-    from registry.app import Registry
 
 LOG: Final = logging.getLogger("registry.api")
 

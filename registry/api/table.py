@@ -9,10 +9,10 @@ from registry.api import base, blobs, health, lists, manifest_changes, manifests
 from registry.auth.access import Action
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.response import Response
     from registry.api.routes import Route
-    from registry.app import Registry
 
 Handler = Callable[["Registry", "Request", "Route"], Awaitable["Response"]]
 QuickHandler = Callable[["Registry", "Request", "Route"], "Response | None"]

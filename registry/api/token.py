@@ -15,9 +15,9 @@ from registry.auth.tokens import LIFETIME, parse_scopes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 FORM_LIMIT: Final = 64 << 10
 """Bytes of the form of a POST."""

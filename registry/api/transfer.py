@@ -16,8 +16,8 @@ from storage_backends.errors import BytesGone, CorruptRecord
 
 if TYPE_CHECKING:
     from registry.api.connection import Connection
+    from registry.api.registry import Registry
     from registry.api.request import Request
-    from registry.app import Registry
 
 COPIED: Final = 1 << 20
 """Bytes that are read and handed on at once where they are copied."""

@@ -20,9 +20,9 @@ from registry.content.steps import drive
 from storage_backends.errors import BytesBusy
 
 if TYPE_CHECKING:
+    from registry.api.registry import Registry
     from registry.api.request import Request
     from registry.api.routes import Route
-    from registry.app import Registry
 
 _range = re.compile(r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/(?:\*|[0-9]{1,18}))?").fullmatch
 ALGORITHM: Final = "digest-algorithm"
