@@ -36,21 +36,26 @@ class InheritedSockets(NamedTuple):
 
 
 def parse(text: str) -> TcpAddress | UnixAddress | InheritedSockets:
-    """Raises ValueError with what is accepted instead."""
+    """Raises ValueError with what is wrong, to stand behind FORMS."""
     if text == "systemd":
         return InheritedSockets()
     if text.startswith("unix:"):
         unix = _UNIX.fullmatch(text)
         if unix is None:
-            raise ValueError("an absolute path, for example unix:/run/wherry/wherry.sock?mode=660")
+            raise ValueError(
+                "it has no absolute path, or a wrong mode; for example unix:/run/wherry/wherry.sock?mode=660"
+            )
         path = unix["path"]
         if len(path.encode()) > _LONGEST_PATH:
-            raise ValueError(f"a path of at most {_LONGEST_PATH} bytes, the most that a unix socket can have")
+            raise ValueError(f"its path has more than {_LONGEST_PATH} bytes, the most that a unix socket can have")
         return UnixAddress(path, int(unix["mode"], 8) if unix["mode"] else _UNIX_MODE)
     tcp = _TCP.fullmatch(text)
     if tcp is None:
-        raise ValueError(f"{FORMS}, for example 127.0.0.1:5000, or 0.0.0.0:5000 for every IPv4 address")
+        raise ValueError(
+            ("it has no port; " if ":" not in text else "")
+            + "for example 127.0.0.1:5000, or 0.0.0.0:5000 for every IPv4 address"
+        )
     port = int(tcp["port"])
     if port > 65535:
-        raise ValueError("a port from 0 to 65535")
+        raise ValueError("its port is above 65535")
     return TcpAddress(tcp["v6"] or tcp["host"], port)

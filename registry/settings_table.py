@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from registry import listen_address
+from registry.auth import patterns
 from registry.settings_values import Choice, Count, Duration, Kind, Size, Switch, Text, Texts
 
 
@@ -64,18 +65,6 @@ def _external_url(text: str) -> str:
     ):
         raise ValueError(accepted)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _pattern(text: str) -> None:
-    if any(character.isspace() or not character.isprintable() for character in text):
-        raise ValueError("it contains blanks")
-
-
-def _tag_pattern(text: str) -> None:
-    _pattern(text)
-    repository, colon, tag = text.rpartition(":")
-    if not tag or (colon and not repository):
-        raise ValueError("one side of its colon is empty")
 
 
 def _store(text: str) -> None:
@@ -161,7 +150,7 @@ TABLE: Final = (
     ),
     Setting(
         "immutable",
-        Texts("patterns TAG or REPOSITORY:TAG with * and ?", _tag_pattern),
+        Texts("patterns TAG or REPOSITORY:TAG with *, ? and [...]", patterns.check_tags),
         (),
         "PATTERN",
         "Tags that never move or go: a pattern for the tag, or REPOSITORY:TAG with a pattern on each side, for "
@@ -169,7 +158,7 @@ TABLE: Final = (
     ),
     Setting(
         "sparse",
-        Texts("patterns of repositories with * and ?", _pattern),
+        Texts("patterns of repositories with *, ? and [...]", patterns.check_repositories),
         (),
         "PATTERN",
         "Repositories in which an index is accepted although manifests that it names are not there.",

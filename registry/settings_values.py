@@ -65,7 +65,10 @@ class Text(Kind):
 
 
 class Texts(Kind):
-    """Several texts: a list or one string in a file, repeated flags, commas in a variable (`split`)."""
+    """Several texts: a list or one string in a file, repeated flags, commas in a variable (`split`).
+
+    One empty text alone is an empty list: what takes back a farther source.
+    """
 
     __slots__ = ("_check", "_least")
 
@@ -77,9 +80,11 @@ class Texts(Kind):
         texts = [raw] if isinstance(raw, str) else raw
         if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and is_plain(text) for text in texts):
             raise self.refuse()
-        kept = tuple(text for text in texts if text)
+        kept = () if list(texts) == [""] else tuple(texts)
         if len(kept) < self._least:
             raise self.refuse()
+        if "" in kept:
+            raise ValueError(f"{self.accepts}; one of them is empty")
         for text in kept:
             try:
                 self._check(text)

@@ -1,6 +1,7 @@
 """One line for each answer, plain or JSON, on standard error.
 
-Secrets stay out: no header is ever logged, and values of a query whose name sounds like a secret are not shown.
+Secrets stay out: no header is ever logged; the user and password that a target can have in front of its host, and
+values of a query whose name sounds like a secret, are not shown.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import os
 import re
 import time
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
     from registry.api.request import Request
 
 _STANDARD_ERROR: Final = 2
-_secret = re.compile(
-    r"(?i)(?<=[?&])([^=&]*(?:token|secret|passw|signature|credential|authorization|session|key)[^=&]*)=[^&]*"
-)
+_is_secret = re.compile(r"(?i)token|secret|passw|sig|credential|auth|session|key|x-amz-").search
+# Fields are cut at & alone: whoever cuts at ; or takes a second ? for a beginning finds names within one.
+_name = re.compile(r"(?:^|[?;])([^=?;]*)=")
+# In front of the host of the absolute and the authority form; the path of the origin form begins with one slash.
+_userinfo = re.compile(r"((?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)?)[^/?#]*@")
 _TARGET_LIMIT: Final = 2048
 
 
@@ -82,9 +86,20 @@ class AccessLog:
 
 def shown(target: str) -> str:
     """A request's path and query as they may be logged, cut after 2048 characters."""
+    if "@" in target:
+        target = _userinfo.sub(r"\1...@", target, count=1) if _userinfo.match(target) else target
     if "?" in target:
-        target = _secret.sub(r"\1=...", target)
+        path, _, query = target.partition("?")
+        target = f"{path}?{'&'.join(map(_field, query.split('&')))}"
     return target if len(target) <= _TARGET_LIMIT else target[:_TARGET_LIMIT] + "..."
+
+
+def _field(field: str) -> str:
+    """A field of a query without what is behind a name that sounds like a secret."""
+    for match in _name.finditer(field):
+        if _is_secret(unquote_plus(match[1])):
+            return field[: match.end()] + "..."
+    return field
 
 
 def _plain(text: str) -> str:

@@ -111,6 +111,8 @@ def _check(settings: Settings) -> None:
     from registry.stores import open_store
 
     open_store(settings.store, floor=settings.free_floor).close()
+    if settings.store != "memory:":
+        _warn_below_floor(settings)
     if settings.htpasswd is not None:
         from registry.auth.htpasswd import Htpasswd, HtpasswdError
 
@@ -120,6 +122,24 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"htpasswd: {settings.htpasswd} cannot be read: {error.strerror}") from None
         except HtpasswdError as error:
             raise SettingsError(f"htpasswd: {settings.htpasswd}: {error}") from None
+
+
+def _warn_below_floor(settings: Settings) -> None:
+    """Pulls are served all the same; a push would be the first to tell."""
+    import logging
+
+    from registry.settings_values import size_text
+
+    status = os.statvfs(settings.store)
+    free = status.f_bavail * status.f_frsize
+    if free <= settings.free_floor:
+        logging.getLogger("registry.serve").warning(
+            "%d bytes are free on the disk of %s, no more than free_floor keeps (%s, set by --free-floor): every "
+            "upload gets 507 until there is more room",
+            free,
+            settings.store,
+            size_text(settings.free_floor),
+        )
 
 
 def _start_up_lines(urls: Sequence[str], settings: Settings, version: str) -> str:

@@ -50,6 +50,34 @@ def test_readiness_is_asked_of_the_store_once_for_many(
     assert 1 <= len(asked) < 5
 
 
+def test_why_it_is_not_ready_is_for_the_log_alone_and_told_once(
+    serve: Serve,
+    connect: Connect,
+    memory: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    wrong = "check /srv/store/tmp/1: [Errno 30] Read-only file system"
+    broken = True
+
+    def check() -> None:
+        if broken:
+            raise StoreFailed(wrong)
+
+    monkeypatch.setattr(memory, "check", check)
+    client = connect(serve(memory))
+    for _ in range(3):
+        answer = client.get("/readyz")
+        assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+        assert b'"the store takes no writes"' in answer.body
+        assert b"srv" not in answer.body and b"rrno" not in answer.body
+    broken = False
+    assert [client.get("/readyz").status for _ in range(3)] == [200] * 3
+    told = [record.getMessage() for record in caplog.records if "ready" in record.getMessage()]
+    assert told == [f"not ready: the store takes no writes: {wrong}", "ready again: the store takes writes"]
+
+
 def test_a_store_that_hangs_makes_it_not_ready(
     serve: Serve, connect: Connect, memory: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,18 @@ def test_a_chunked_body_in_single_bytes_is_read(server: Running, client: Client)
     raw.close()
 
 
+@pytest.mark.parametrize("coding", ["gzip, chunked", "x, Chunked"])
+def test_a_body_in_a_coding_that_is_not_undone_is_501(server: Running, client: Client, coding: str) -> None:
+    location = client.begin("a")
+    for method, target in (("PATCH", location), ("PUT", "/v2/a/manifests/1")):
+        raw = Raw(server.port)
+        head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n"
+        answer = raw.send(head.encode() + b"1\r\na\r\n0\r\n\r\n").answer()
+        assert (answer.status, answer.code, answer.header("Connection")) == (501, "UNSUPPORTED", "close")
+        raw.close()
+    assert client.get(location).header("Range") == "0-0"
+
+
 def test_a_head_that_does_not_end_is_408(serve: Serve, memory: MemoryStore, connect: Connect) -> None:
     server = serve(memory, header_timeout=0.3)
     raw = Raw(server.port).send(HEAD)

@@ -39,7 +39,9 @@ from tests.api.client import Client, sha256
         ("bytes=\u0661-2", None),
         ("bytes=0-9,0-9", None),  # more bytes than there are
         ("bytes=" + ",".join(["1-1"] * 17), None),
-        ("bytes=" + "9" * 19 + "-", None),
+        ("bytes=0-" + "9" * 20, [Span(0, 10)]),
+        ("bytes=-" + "9" * 5000, [Span(0, 10)]),
+        ("bytes=" + "0" * 5000 + "3-" + "9" * 5000, [Span(3, 7)]),
     ],
 )
 def test_forms(header: str, spans: list[Span] | None) -> None:
@@ -47,7 +49,17 @@ def test_forms(header: str, spans: list[Span] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["bytes=10-", "bytes=10-20", "bytes=5-4", "bytes=-0", "bytes=0-1,5-3", "bytes=50-,60-"]
+    "header",
+    [
+        "bytes=10-",
+        "bytes=10-20",
+        "bytes=5-4",
+        "bytes=-0",
+        "bytes=0-1,5-3",
+        "bytes=50-,60-",
+        "bytes=99999999999999999999-",
+        "bytes=" + "9" * 5000 + "-",
+    ],
 )
 def test_what_no_part_of_the_content_satisfies(header: str) -> None:
     with pytest.raises(Unsatisfiable):

@@ -1,9 +1,13 @@
 """Patterns of repositories and tags."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oci_spec import reference
+from oci_spec.errors import InvalidName
 from registry.auth import patterns
 
 
@@ -42,3 +46,26 @@ def test_any_pattern_is_read(texts: list[str], repository: str, tag: str) -> Non
     matches = patterns.tags(texts)
     if matches is not None:
         matches(repository, tag)
+
+
+def is_name(text: str) -> bool:
+    try:
+        reference.parse_name(text)
+    except InvalidName:
+        return False
+    return True
+
+
+@given(st.text(alphabet="ab.-_/[]!*?", min_size=1, max_size=6))
+def test_a_pattern_that_is_refused_matches_no_name(pattern: str) -> None:
+    try:
+        patterns.check_repositories(pattern)
+    except ValueError:
+        matches = patterns.repositories((pattern,))
+        names = [name for size in (1, 2, 3) for name in map("".join, product("ab0.-_/", repeat=size))]
+        assert not any(map(matches, filter(is_name, names)))
+
+
+@pytest.mark.parametrize("pattern", ["v*", "*", "?", "[v]*", "v[0-9].[!0]", "[]v]", "*.", "release/*:*", "a?b:_x"])
+def test_a_pattern_that_can_match_is_taken(pattern: str) -> None:
+    patterns.check_tags(pattern)

@@ -13,7 +13,7 @@ from registry.settings_table import BY_NAME, TABLE
 from tests.config.reading import read_from
 
 TEXTS = st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text and _is_utf8(text))
-PATTERNS = st.lists(st.from_regex(r"[a-z0-9*?/._-]{1,12}", fullmatch=True), max_size=3)
+PATTERNS = st.lists(st.from_regex(r"[a-z0-9*?][a-z0-9*?._-]{0,10}[a-z0-9*?]", fullmatch=True), max_size=3)
 SECONDS = st.floats(1, 1e9) | st.integers(1, 10**8)
 SIZES = st.integers(1 << 20, 1 << 50) | st.integers(1, 1 << 20).map(lambda n: n << 20)
 COUNTS = st.integers(1, 1000)

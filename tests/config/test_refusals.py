@@ -106,6 +106,21 @@ def test_a_bad_value_is_refused_even_where_a_nearer_source_has_a_good_one(tmp_pa
         ("immutable", "a b"),
         ("immutable", "repository:"),
         ("immutable", ":tag"),
+        ("immutable", "app:x:tag"),
+        ("immutable", "v[0-9"),
+        ("immutable", "[]"),
+        ("immutable", "release[/*:v*"),
+        ("immutable", "v/1"),
+        ("immutable", "-x"),
+        ("immutable", "[!a-zA-Z0-9_]x"),
+        ("immutable", "Release:*"),
+        ("immutable", ["v*", ""]),
+        ("sparse", "mirror/[a-z"),
+        ("sparse", "mirror:*"),
+        ("sparse", "/mirror/*"),
+        ("sparse", "mirror/"),
+        ("sparse", "Mirror/*"),
+        ("sparse", ["", "a"]),
         ("sparse", "a\nb"),
         ("read_only", "maybe"),
         ("read_only", 1),
@@ -136,6 +151,47 @@ def test_a_bad_value_is_refused_even_where_a_nearer_source_has_a_good_one(tmp_pa
 def test_a_value_outside_of_its_kind_is_refused(name, value):
     with pytest.raises(SettingsError, match=f"^{name}: .* is not accepted; give "):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [
+        ("--immutable=v[0-9", '"v[0-9" is not: its [ is not closed'),
+        ("--immutable=a:b:c", '"a:b:c" is not: it has more than one colon'),
+        ("--immutable=Release:*", '"Release:*" is not: no repository begins with R'),
+        ("--immutable=v+1", '"v+1" is not: no tag has +'),
+        ("--immutable=a/b", '"a/b" is not: no tag has /'),
+    ],
+)
+def test_a_pattern_that_nothing_can_match_is_told_with_the_reason(flag, reason):
+    with pytest.raises(SettingsError) as refused:
+        read_from(flag)
+    assert str(refused.value).startswith("immutable: ['")
+    assert str(refused.value).endswith(
+        f"(from --immutable) is not accepted; give patterns TAG or REPOSITORY:TAG with *, ? and [...]; {reason}"
+    )
+
+
+def test_an_empty_pattern_among_others_is_told():
+    with pytest.raises(SettingsError, match=r"give patterns of repositories with .*; one of them is empty$"):
+        read_from("--sparse", "a", "--sparse", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1", "it has no port; for example 127.0.0.1:5000, or 0.0.0.0:5000 for every IPv4 address"),
+        ("::1:5000", "for example 127.0.0.1:5000, or 0.0.0.0:5000 for every IPv4 address"),
+        ("127.0.0.1:65536", "its port is above 65535"),
+    ],
+)
+def test_what_listen_accepts_is_told_once(address, reason):
+    with pytest.raises(SettingsError) as refused:
+        read_from("--listen", address)
+    assert str(refused.value) == (
+        f"listen: {[address]!r} (from --listen) is not accepted; give one or more of "
+        f'HOST:PORT, [IPV6]:PORT, unix:/PATH[?mode=OCTAL] or systemd; "{address}" is not: {reason}'
+    )
 
 
 def test_a_name_that_is_no_setting_is_a_mistake_of_the_caller():

@@ -134,7 +134,9 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, command: list[str
     assert done.returncode == (3 if command == ["fsck"] else 1)
     assert "no such folder" in done.stderr
     assert not (tmp_path / "typo").exists()
-    assert "its server alone" in wherry(*command, "--store", "memory:").stderr
+    said = wherry(*command, "--store", "memory:").stderr
+    assert "its server alone" in said
+    assert "::" not in said
 
 
 @pytest.mark.parametrize(

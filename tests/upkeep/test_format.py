@@ -83,6 +83,33 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
         open_store(str(tmp_path))
 
 
+def test_a_folder_of_other_things_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.txt").write_text("mine")
+    (tmp_path / "My files").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UnsuitableStore, match=r"\('My files', 'data'\), but no format\.json"):
+        open_store(str(tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_first_start_that_was_cut_short_is_gone_on_with(tmp_path: Path) -> None:
+    for name in ("lost+found", "data", "lock", "uploads"):
+        (tmp_path / name).mkdir()
+    store = open_store(str(tmp_path))
+    assert says(store)["format"] == 1
+    store.close()
+
+
+def test_a_first_start_that_was_cut_short_behind_its_mark_is_gone_on_with(tmp_path: Path) -> None:
+    open_store(str(tmp_path)).close()
+    (tmp_path / "format.json").unlink()
+    (tmp_path / "tmp" / "left").mkdir()
+    store = open_store(str(tmp_path))
+    assert says(store)["format"] == 1
+    store.close()
+
+
 def test_a_format_that_does_not_parse_is_refused(tmp_path: Path) -> None:
     open_store(str(tmp_path)).close()
     (tmp_path / "format.json").write_text("{}")
