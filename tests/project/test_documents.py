@@ -137,3 +137,20 @@ def test_the_readme_begins_with_what_it_is_and_how_to_run_it():
 def test_no_document_speaks_of_the_place_it_was_written_at():
     for path, text in DOCS.items():
         assert not re.search(r"/root/|/work/|\.pyenv", text), path
+
+
+def test_every_server_of_the_readme_but_the_first_listens_elsewhere():
+    """Each can be started while `make run` serves."""
+    text = DOCS[next(path for path in DOCS if path.name == "README.md")]
+    (written,) = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    lines = [line for line in text.splitlines() if "bin/wherry serve" in line]
+    assert len(lines) == 5
+    for line in lines:
+        named = re.search(r"(?:--listen |WHERRY_LISTEN=)(\S+)", line)
+        assert named or "--config serve.toml" in line, line
+        assert (named[1] if named else written["listen"]).rpartition(":")[2] != "5000", line
+
+
+def test_what_the_examples_of_the_readme_make_is_no_part_of_the_project():
+    ignored = (CHECKOUT / ".gitignore").read_text().splitlines()
+    assert {"/hello.tar", "/hello/", "/users", "/serve.toml", "wherry-data/"} <= set(ignored)
