@@ -30,9 +30,12 @@ class Nursery:
         )
 
     def bear(self, do: str, store: Path, kill_at: int | None = None) -> tuple[int, int]:
-        """(pidfd, port) of a child."""
+        """(pidfd, port) of a child; -1 where it is dead already."""
         said = self._say({"do": do, "store": str(store), "kill_at": kill_at})
-        return os.pidfd_open(said["pid"]), said["port"]
+        try:
+            return os.pidfd_open(said["pid"]), said["port"]
+        except ProcessLookupError:  # killed already
+            return -1, said["port"]
 
     def _say(self, order: dict[str, Any]) -> dict[str, int]:
         assert self.process.stdin is not None
@@ -54,6 +57,8 @@ class Nursery:
 
     @staticmethod
     def buried(child: int) -> None:
+        if child < 0:
+            return
         ready, _, _ = select.select([child], [], [], 60)
         assert ready, "a child that was to die lives on"
         os.close(child)
