@@ -53,7 +53,7 @@ class Answering(Protocol):
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_timer", "_partial", "_taken", "clock", "service")
+    __slots__ = ("_head_timer", "_partial", "_taken", "clock", "newest", "service")
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, service: Answering, **limits: Any
@@ -64,6 +64,9 @@ class Connection(web.RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._partial = False  # a part of a head came
         self._taken = False  # somebody else reads the socket
+        # The request that was made last. aiohttp's own note of it is made a turn of the event loop later, when its
+        # handler begins, and a body may break before that.
+        self.newest: Request | None = None
 
     @property
     def draining(self) -> bool:
@@ -101,6 +104,7 @@ class Connection(web.RequestHandler):
             return
         if self._head_timer is not None:
             self._head_came()
+        self._tell_of_broken_body()
         while messages:
             message, payload = messages[0]
             if payload is not EMPTY_PAYLOAD or not self._quickly(message, payload):
@@ -121,7 +125,7 @@ class Connection(web.RequestHandler):
         if error is None:
             return
         broken = web_protocol.RequestPayloadError(str(error))
-        request: Any = self._current_request
+        request = self.newest
         if len(messages) > 1:
             body = messages[-2][1]
             if not body.is_eof():
@@ -311,4 +315,5 @@ class HttpServer(web.Server):
 
 def _make(message: Any, payload: Any, protocol: Connection, writer: object, task: object) -> Request:
     """aiohttp's request factory."""
-    return Request(message, payload, protocol)
+    request = protocol.newest = Request(message, payload, protocol)
+    return request

@@ -79,12 +79,19 @@ def test_a_chunked_body_that_is_broken_is_told_and_what_came_is_kept(server: Run
 
 def test_a_body_that_is_broken_from_the_start_is_told(server: Running, client: Client) -> None:
     location = client.begin("a")
-    for pause in (False, True):
+    head = f"PATCH {location} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    for together, pause in ((True, False), (False, False), (False, True)):
         raw = Raw(server.port)
-        raw.send(f"PATCH {location} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
-        if pause:
-            wait_until("it is being read", lambda: server.service.registry.uploads == 1)
-        raw.send(b"no number\r\n")
+        if together:
+            wait_until("it waits for a request", lambda: bool(server.service.registry.uploads == 0))
+            raw.send(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert raw.answer().status == 200
+            raw.send(head + b"no number\r\n")
+        else:
+            raw.send(head)
+            if pause:
+                wait_until("it is being read", lambda: server.service.registry.uploads == 1)
+            raw.send(b"no number\r\n")
         answer = raw.answer()
         assert (answer.status, answer.code) == (400, "BAD_REQUEST")
         raw.close()
