@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 
 
-class Kind:
+class Kind(ABC):
     """One kind of value; `accepts` ends the sentence "give ..."."""
 
     __slots__ = ("accepts",)
@@ -29,11 +30,13 @@ class Kind:
     def __init__(self, accepts: str) -> None:
         self.accepts = accepts
 
+    @abstractmethod
     def read(self, raw: object) -> Any:
-        raise NotImplementedError
+        """The value that text or TOML stands for. ValueError where it is not accepted."""
 
+    @abstractmethod
     def toml(self, value: Any) -> str:
-        raise NotImplementedError
+        """The value as a configuration file has it."""
 
     def refuse(self) -> ValueError:
         return ValueError(self.accepts)
